@@ -1,0 +1,1 @@
+"""Incident records, affected customers and the application put together from the engine."""

@@ -1,0 +1,100 @@
+"""The tables of incidents; the conventions are those of ``notifier.store.tables``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from notifier.store.tables.columns import big, json, surrogate
+
+
+class Incident(SQLModel, table=True):
+    """What happened: the current revision and where it stands in its life cycle."""
+
+    id: int | None = surrogate()
+    code: str = Field(unique=True)
+    """How people name it, such as ``INC-2026-001``."""
+    drill: bool = False
+    state: str = "suspected"
+    revision: int = 1
+    created_at: int = big()
+    created_by: str
+
+
+class IncidentRevision(SQLModel, table=True):
+    """One state of an incident's record. Nothing is overwritten."""
+
+    __tablename__ = "incident_revision"
+    __table_args__ = (UniqueConstraint("incident_id", "revision"),)
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id")
+    revision: int
+    record: dict[str, Any] = json(default_factory=dict)
+    digest: str
+    actor: str
+    reason: str = ""
+    recorded_at: int = big()
+
+
+class IncidentStep(SQLModel, table=True):
+    """One step of the life cycle, with who took it and why."""
+
+    __tablename__ = "incident_step"
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id", index=True)
+    before: str
+    after: str
+    actor: str
+    reason: str = ""
+    facts: dict[str, Any] = json(default_factory=dict)
+    """For a hold: the order and its expiry."""
+    taken_at: int = big()
+
+
+class Affected(SQLModel, table=True):
+    """An affected customer: customer, incident, which data, how known. The working set that a freeze
+    takes its snapshot from.
+    """
+
+    __table_args__ = (UniqueConstraint("incident_id", "customer_id", "via_account_id"),)
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id", index=True)
+    customer_id: int = big(foreign_key="customer.id", index=True)
+    via_account_id: int = big(default=0)
+    """For a contact told about an account's records: the account; else 0."""
+    categories: str = ""
+    """Data categories exposed, as `` email name ``."""
+    basis: str = ""
+    """How it is known: ``criteria``, ``list``, ``typed`` and a note."""
+    compromised: str = ""
+    """Channels whose contact points the incident compromised, as `` email ``; all of that channel's."""
+    excluded: str = ""
+    """The reason why this person gets no notice; empty if they do."""
+    sealed: bytes | None = None
+    """Facts about this person only: sealed JSON, context ``affected``."""
+    noted_at: int = big()
+
+
+class AffectedCompromised(SQLModel, table=True):
+    """A single contact point that the incident compromised: never used for this incident."""
+
+    __tablename__ = "affected_compromised"
+    affected_id: int = big(primary_key=True, foreign_key="affected.id")
+    contact_point_id: int = big(primary_key=True, foreign_key="contact_point.id")
+
+
+class ListRow(SQLModel, table=True):
+    """A row of an uploaded list that matched nobody, or several people. Reported, never dropped."""
+
+    __tablename__ = "list_row"
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id", index=True)
+    list_digest: str
+    line: int
+    problem: str
+    """``unmatched``, ``ambiguous`` or ``invalid``."""
+    kind: str
+    """``number``, ``email`` or ``phone``."""
+    value_index: bytes | None = None

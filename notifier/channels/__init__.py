@@ -1,0 +1,96 @@
+"""Channels: how one notice is handed over to whoever carries it. They do not know the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class OutcomeKind(StrEnum):
+    """How a hand-over ended."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one hand-over ended, in the carrier's own words and in ours.
+
+    ``text`` is the carrier's reply: personal, because it may echo the address. ``reason`` is our
+    classification, such as ``address-dead``, ``mailbox-full``, ``throttled``, ``about-us`` or
+    ``relay-down``. ``retry_after`` are the seconds the other side asked us to wait. ``handed_over`` is
+    false where the message certainly never left: it then costs no attempt of the recipient's.
+    """
+
+    kind: OutcomeKind
+    code: int = 0
+    enhanced: str = ""
+    text: str = ""
+    relay: str = ""
+    reason: str = ""
+    retry_after: float | None = None
+    handed_over: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message for one recipient, ready to be handed over."""
+
+    recipient: str
+    return_path: str
+    content: bytes
+    """The complete message, lines ended by CRLF, not dot-stuffed."""
+    site: str = ""
+    """Key of the destination's rate limit."""
+    not_after: float | None = None
+    """Moment of the event loop's clock after which the hand-over must not begin: the lease's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a channel cannot carry, or a check objects to: a code and a sentence without values."""
+
+    code: str
+    detail: str
+
+
+def ignore(_outcome: Outcome) -> None:
+    """Do nothing with an outcome: for callers that wait for ``send`` to return."""
+
+
+class Channel(Protocol):
+    """One way to hand notices over; an async context manager that owns its connections.
+
+    ``send`` hands over once and returns one outcome. It never retries, never sleeps for a retry and never
+    touches the store. It may be called many times at once. ``settled`` is called synchronously the moment
+    the answer is known, before anything else happens, so that the caller can note it where a crash cannot
+    take it away. Cancelling ``send`` before its message was begun leaves nothing; after that the message
+    may have been accepted, and ``settled`` is called with ``UNKNOWN``. Any trouble with the carrier is an
+    outcome, never an exception.
+    """
+
+    name: str
+
+    async def __aenter__(self) -> Self:
+        """Get ready; opens no connection yet."""
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the hand-overs under way end, then close all connections."""
+        ...
+
+    def check(self, envelope: Envelope) -> Sequence[Finding]:
+        """List, without I/O, what this channel cannot carry; it refuses, it never drops silently."""
+        ...
+
+    async def send(self, envelope: Envelope, settled: Callable[[Outcome], None] = ignore) -> Outcome:
+        """Hand over once."""
+        ...

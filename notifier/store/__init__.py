@@ -1,0 +1,236 @@
+"""The store: one database, on SQLite or PostgreSQL, and the transactions every change goes through.
+
+A change is made with ``Transaction.write`` and put on record with ``Transaction.record``. A transaction
+that wrote but recorded nothing does not commit: ``UnrecordedChange``. What is lost with the store: all
+but the published checkpoints. What a rolled-back store is caught by: ``high_water``, kept outside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Row, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from notifier.audit.entry import Event, encode, new_event_id
+from notifier.clock import Clock, SystemClock, to_instant
+from notifier.errors import StoreError, UnrecordedChange
+
+Dialect = Literal["sqlite", "postgresql"]
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",  # INSERT OR REPLACE then fires the DELETE guards.
+    "PRAGMA busy_timeout=15000",
+    "PRAGMA temp_store=FILE",
+    "PRAGMA cache_size=-32768",
+)
+
+
+class Store:
+    """The database. Make one with ``Store.open`` and close it with ``close``."""
+
+    def __init__(self, engine: AsyncEngine, *, clock: Clock, origin: str) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.origin = origin
+        self.dialect: Dialect = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        # SQLite has one writer: waiting here in turn is cheaper and fairer than its busy handler.
+        self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    @classmethod
+    def open(cls, url: str, *, origin: str, clock: Clock | None = None) -> Store:
+        """Open the store at a SQLAlchemy ``url`` (``sqlite+aiosqlite:///…`` or ``postgresql+psycopg://…``).
+
+        ``origin`` names the audit log its entries belong to. Nothing is read or created yet.
+        """
+        engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        if engine.dialect.name == "sqlite":
+            _prepare_sqlite(engine)
+        return cls(engine, clock=clock or SystemClock(), origin=origin)
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """Open a transaction that may write. It commits with its audit entries when the block ends well,
+        and leaves nothing behind when the block raises. On SQLite it takes the write lock at once.
+        """
+        async with self._turn or nullcontext(), self.engine.connect() as connection:
+            await connection.execution_options(notifier_write=True)
+            async with connection.begin():
+                transaction = Transaction(self, connection)
+                yield transaction
+                await transaction._seal()  # noqa: SLF001 - the two are one mechanism
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Open a transaction that only reads, on one consistent view of the store."""
+        async with self.engine.connect() as connection:
+            if self.dialect == "postgresql":
+                await connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            async with connection.begin():
+                yield Transaction(self, connection, read_only=True)
+
+
+class Transaction:
+    """One transaction of the store.
+
+    ``row``, ``rows``, ``scalar`` and ``stream`` read; ``write`` and ``insert_many`` change and oblige to
+    ``record``; ``housekeep`` changes what is no fact about anybody (leases, rate limits, job rows).
+    """
+
+    def __init__(self, store: Store, connection: AsyncConnection, *, read_only: bool = False) -> None:
+        self.connection = connection
+        self.dialect: Dialect = store.dialect
+        self.clock = store.clock
+        self.origin = store.origin
+        self._read_only = read_only
+        self._wrote = False
+        self._events: list[tuple[str, Event, datetime]] = []
+
+    def now_us(self) -> int:
+        """Return the present instant of the injected clock, in microseconds since the epoch."""
+        return to_instant(self.clock.now())
+
+    async def db_now_us(self) -> int:
+        """Return the present instant on the clock that all workers share: the database server's.
+
+        A SQLite file is used on one machine only, so there it is the injected clock's.
+        """
+        if self.dialect == "sqlite":
+            return self.now_us()
+        return int(await self.scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
+
+    async def rows(self, sql: str, **params: Any) -> Sequence[Row[Any]]:
+        """Run a query and return all its rows. For a result that grows with the audience use ``stream``."""
+        return (await self.connection.execute(text(sql), params)).all()
+
+    async def row(self, sql: str, **params: Any) -> Row[Any] | None:
+        """Run a query and return its first row, if there is one."""
+        return (await self.connection.execute(text(sql), params)).first()
+
+    async def scalar(self, sql: str, **params: Any) -> Any:
+        """Run a query and return the first column of its first row, or ``None``."""
+        return (await self.connection.execute(text(sql), params)).scalar()
+
+    async def stream(
+        self, sql: str, *, chunk: int = 1000, **params: Any
+    ) -> AsyncIterator[Sequence[Row[Any]]]:
+        """Run a query and yield its rows in lists of at most ``chunk``, in flat memory."""
+        result = await self.connection.stream(text(sql), params, execution_options={"yield_per": chunk})
+        async for part in result.partitions(chunk):
+            yield part
+
+    async def write(
+        self, sql: str, params: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> int:
+        """Change something and return the number of rows; the transaction must also ``record`` it."""
+        self._mark()
+        return (await self.connection.execute(text(sql), params)).rowcount
+
+    async def write_returning(self, sql: str, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Change something and return what the statement's RETURNING yields; oblige to ``record``."""
+        self._mark()
+        return (await self.connection.execute(text(sql), params)).all()
+
+    async def insert_many(self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]) -> None:
+        """Insert plain tuples in bulk (COPY on PostgreSQL); the transaction must also ``record`` it."""
+        self._mark()
+        await self._insert_many(table, columns, records)
+
+    async def housekeep(self, sql: str, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Change what is no fact about an incident, a person or an act; returns RETURNING's rows."""
+        result = await self.connection.execute(text(sql), params)
+        return result.all() if result.returns_rows else []
+
+    def record(self, *events: Event) -> list[str]:
+        """Put facts on the audit trail with this transaction; returns their event ids."""
+        if self._read_only:
+            raise StoreError("a transaction that only reads records nothing")
+        now = self.clock.now()
+        made = [(new_event_id(to_instant(now)), fact, now) for fact in events]
+        self._events += made
+        return [event_id for event_id, _, _ in made]
+
+    def recordset(self, param: str, alias: str, **columns: Literal["bigint", "text"]) -> str:
+        """Return a FROM item that reads the JSON array of objects bound to ``param`` as rows.
+
+        The same statement then serves both databases: ``UPDATE t SET … FROM {recordset} WHERE …``.
+        """
+        if self.dialect == "postgresql":
+            fields = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            return f"json_to_recordset(CAST(:{param} AS json)) AS {alias}({fields})"
+        fields = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
+        return f"(SELECT {fields} FROM json_each(:{param})) AS {alias}"
+
+    def _mark(self) -> None:
+        if self._read_only:
+            raise StoreError("a transaction that only reads changes nothing")
+        self._wrote = True
+
+    async def _insert_many(
+        self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
+    ) -> None:
+        names = ", ".join(columns)
+        if self.dialect == "sqlite":
+            marks = ", ".join("?" * len(columns))
+            batch = list(records)
+            if batch:
+                await self.connection.exec_driver_sql(
+                    f"INSERT INTO {table} ({names}) VALUES ({marks})", [tuple(row) for row in batch]
+                )
+            return
+        raw = await self.connection.get_raw_connection()
+        driver = raw.driver_connection
+        if driver is None:
+            raise StoreError
+        async with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            for record in records:
+                await copy.write_row(record)
+
+    async def _seal(self) -> None:
+        """Write the recorded entries, just before the commit."""
+        if self._wrote and not self._events:
+            raise UnrecordedChange
+        if not self._events:
+            return
+        encoded = [
+            (
+                event_id,
+                fact.action,
+                to_instant(at),
+                encode(fact, event_id=event_id, origin=self.origin, at=at),
+            )
+            for event_id, fact, at in self._events
+        ]
+        await self._insert_many("audit_event", ("id", "action", "at", "entry"), encoded)
+        await self._insert_many("audit_pending", ("event_id",), [(row[0],) for row in encoded])
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """Let us, not the driver, begin transactions, and set what a durable store needs."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        # A deferred BEGIN that turns into a writer is refused at once instead of waiting its turn.
+        immediate = connection.get_execution_options().get("notifier_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

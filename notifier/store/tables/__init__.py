@@ -1,0 +1,87 @@
+"""The tables. Rows stay inside the store; values outside are frozen and validated.
+
+Conventions: ``id`` is a surrogate of the database and never leaves it; moments are integer microseconds
+since the epoch, named ``…_at``; ``sealed`` columns hold bytes encrypted under the person's subject key;
+``…_index`` columns hold keyed blind indexes; sets of words are kept as `` word word `` (spaces around
+each), so that one portable LIKE finds a member.
+"""
+
+from sqlmodel import SQLModel
+
+from notifier.store.tables.announcements import (
+    Announcement,
+    Approval,
+    Hold,
+    LocaleApproval,
+    Notice,
+    NoticeDictionary,
+    SetAside,
+    Wave,
+)
+from notifier.store.tables.audiences import Audience, AudienceMember
+from notifier.store.tables.audit import (
+    AuditEvent,
+    AuditPending,
+    LogCheckpoint,
+    LogEdge,
+    LogLeaf,
+    LogState,
+    LogTile,
+)
+from notifier.store.tables.customers import (
+    Account,
+    AccountContact,
+    ContactPoint,
+    Customer,
+    DuplicateCandidate,
+    ImportRun,
+    SubjectKeyRow,
+)
+from notifier.store.tables.deliveries import (
+    Attempt,
+    Delivery,
+    RateLimit,
+    Schedule,
+    SendBatch,
+    SenderLease,
+    SendRun,
+)
+from notifier.store.tables.operators import Operator
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Account",
+    "AccountContact",
+    "Announcement",
+    "Approval",
+    "Attempt",
+    "Audience",
+    "AudienceMember",
+    "AuditEvent",
+    "AuditPending",
+    "ContactPoint",
+    "Customer",
+    "Delivery",
+    "DuplicateCandidate",
+    "Hold",
+    "ImportRun",
+    "LocaleApproval",
+    "LogCheckpoint",
+    "LogEdge",
+    "LogLeaf",
+    "LogState",
+    "LogTile",
+    "Notice",
+    "NoticeDictionary",
+    "Operator",
+    "RateLimit",
+    "Schedule",
+    "SendBatch",
+    "SendRun",
+    "SenderLease",
+    "SetAside",
+    "SubjectKeyRow",
+    "Wave",
+    "metadata",
+]

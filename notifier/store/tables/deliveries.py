@@ -1,0 +1,126 @@
+"""Deliveries, their attempts, and the batches and runs that carry them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from notifier.store.tables.columns import big, json, surrogate
+
+
+class SendBatch(SQLModel, table=True):
+    """Some 500 deliveries that one worker leases and sends together."""
+
+    __tablename__ = "send_batch"
+    id: int | None = surrogate()
+    announcement_id: int = big(foreign_key="announcement.id", index=True)
+    wave_id: int = big(foreign_key="wave.id", index=True)
+    size: int
+    state: str = Field(default="planned", index=True)
+    """``planned`` (its wave has not fired), ``ready``, ``leased`` or ``done``."""
+    not_before: int = big(default=0)
+    """Earliest instant at which something in it is due."""
+    claim_token: str = ""
+    lease_until: int | None = big(default=None)
+    worker: str = ""
+    takeovers: int = 0
+
+
+class Delivery(SQLModel, table=True):
+    """The tracked life of one notice to one contact point."""
+
+    __table_args__ = (
+        UniqueConstraint("announcement_id", "customer_id", "contact_point_id", "occasion"),
+        Index("ix_delivery_batch", "batch_id"),
+    )
+    id: int | None = surrogate()
+    reference: str = Field(max_length=16)
+    """The notice's; unique there."""
+    announcement_id: int = big(foreign_key="announcement.id")
+    """An announcement row is one revision, so the constraint above covers the revision."""
+    member_id: int = big(foreign_key="audience_member.id", index=True)
+    customer_id: int = big(foreign_key="customer.id")
+    contact_point_id: int = big(foreign_key="contact_point.id")
+    channel: str = "email"
+    occasion: str = "first"
+    notice_id: int = big(foreign_key="notice.id")
+    batch_id: int = big(foreign_key="send_batch.id")
+    state: str = "planned"
+    attempts: int = 0
+    """Hand-overs opened so far."""
+    due_at: int = big(default=0)
+    """Not before this instant: send window, back-off, or the end of a quarantine."""
+    claim_token: str = ""
+    message_date: int | None = big(default=None)
+    """The Date header, fixed when the first attempt is opened."""
+    opened_at: int | None = big(default=None)
+    changed_at: int = big(default=0)
+    signature: bytes | None = None
+    """The DKIM-Signature fields, sealed, context ``signature``."""
+
+
+class Attempt(SQLModel, table=True):
+    """One closed hand-over. Its opening is on record in the delivery and the audit trail. Append-only."""
+
+    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+    id: int | None = surrogate()
+    delivery_id: int = big(foreign_key="delivery.id")
+    number: int
+    opened_at: int = big()
+    closed_at: int = big()
+    outcome: str
+    """``accepted``, ``deferred``, ``rejected`` or ``unknown``."""
+    code: int = 0
+    enhanced: str = ""
+    relay: str = ""
+    reason: str = ""
+    """What the classification says: ``address-dead``, ``mailbox-full``, ``about-us``, ``throttled`` …"""
+    sealed: bytes | None = None
+    """The server's reply text: sealed, context ``response``."""
+    event_id: str = ""
+    """Its audit entry."""
+
+
+class Schedule(SQLModel, table=True):
+    """When something fires. The database holds the truth; timers only wake us."""
+
+    id: int | None = surrogate()
+    announcement_id: int = big(foreign_key="announcement.id", index=True)
+    kind: str
+    """``release`` (end of the countdown) or ``wave``."""
+    subject_id: int = big(default=0)
+    next_fire_at: int | None = big(default=None, index=True)
+
+
+class SendRun(SQLModel, table=True):
+    """One firing of a schedule: the unique constraint lets exactly one worker win it."""
+
+    __tablename__ = "send_run"
+    __table_args__ = (UniqueConstraint("schedule_id", "fire_at"),)
+    id: int | None = surrogate()
+    schedule_id: int = big(foreign_key="schedule.id")
+    fire_at: int = big()
+    fired_at: int = big()
+
+
+class RateLimit(SQLModel, table=True):
+    """One GCRA row per relay or destination site: ``tat`` is the theoretical arrival time."""
+
+    __tablename__ = "rate_limit"
+    key: str = Field(primary_key=True)
+    tat: int = big(default=0)
+    interval_us: int = big(default=0)
+    """Microseconds between two permits now; widened when the other side asks for it."""
+    base_interval_us: int = big(default=0)
+    facts: dict[str, Any] = json(default_factory=dict)
+
+
+class SenderLease(SQLModel, table=True):
+    """The one worker that may send, where the database is shared (PostgreSQL)."""
+
+    __tablename__ = "sender_lease"
+    id: int = big(primary_key=True)
+    worker: str
+    until: int = big()
