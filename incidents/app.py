@@ -11,6 +11,7 @@ import typer
 from incidents.migrations import require_current
 from notifier import __version__
 from notifier.cli import Application, fail
+from notifier.cli import operators as operators_cli
 from notifier.errors import NotifierError
 from notifier.keys import Keys
 from notifier.settings import HOME_VARIABLE, load
@@ -22,6 +23,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+app.add_typer(operators_cli.app, name="operators")
 
 
 def _version(wanted: bool) -> None:

@@ -116,6 +116,10 @@ class Keys:
             ) from None
         return SubjectKey(secret)
 
+    def house(self) -> SubjectKey:
+        """Return the key of what belongs to the installation itself, such as its operators' secrets."""
+        return SubjectKey(_derive(self.master, b"breach-notifier house v1"))
+
     def blind_index(self, kind: str, normalised: str) -> bytes:
         """Return the 16-byte keyed index of a normalised value; equal values of a kind are equal."""
         return hmac.digest(self.index, f"{kind}\x00{normalised}".encode(), "sha256")[:16]
