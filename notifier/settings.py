@@ -21,15 +21,18 @@ HOME_VARIABLE = "NOTIFIER_HOME"
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Organisation(_Group):
     """Who writes to the customers."""
 
     brand: str = "Example Company"
+    """The name customers know you by."""
     default_locale: str = "en"
+    """The language of a customer whose own is not known or has no texts."""
     time_zone: str = "Etc/UTC"
+    """IANA name of the zone in which days and times are shown, such as Europe/Berlin."""
     verify_address: str = "notices.example.com/check"
     """The address a customer types to check a notice, without a scheme."""
     allowed_hosts: tuple[str, ...] = ("example.com",)
@@ -47,15 +50,23 @@ class RelaySettings(_Group):
     """One mail server that takes our messages."""
 
     name: str
+    """How the audit trail and the logs name it."""
     host: str
-    port: int = 587
+    """Host name or address."""
+    port: int = Field(default=587, ge=1, le=65535)
+    """587 with ``starttls``, 465 with ``implicit``."""
     tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """How the connection is protected; ``none`` is only for a relay on this machine."""
     verify: bool = True
     """Check the server's certificate."""
     ca_file: str = ""
+    """PEM file of the authorities to trust; empty means the system's."""
     username: str = ""
+    """Empty means no sign-in."""
     password: SecretStr = SecretStr("")
+    """Never shown or logged."""
     max_connections: int = Field(default=20, ge=1, le=500)
+    """Connections held open at once."""
     per_second: float = Field(default=0, ge=0)
     """Messages per second; 0 means no limit."""
     timeout: float = Field(default=60, gt=0)
@@ -66,7 +77,9 @@ class DkimSettings(_Group):
     """One DKIM signature."""
 
     domain: str
+    """The signing domain: that of ``from_address`` or above it."""
     selector: str
+    """The public key stands in the DNS at ``<selector>._domainkey.<domain>``."""
     key_file: str
     """PEM, RSA (at least 2048 bits) or Ed25519."""
 
@@ -75,9 +88,13 @@ class EmailSettings(_Group):
     """How notices go out by e-mail."""
 
     from_name: str = "Example Company"
+    """The name beside the sender's address."""
     from_address: EmailStr = "security@example.com"
+    """The sender, on the domain customers already know."""
     reply_to: EmailStr | None = None
+    """A mailbox that people read; unset means that replies go to ``from_address``."""
     message_id_domain: str = "example.com"
+    """The right-hand side of each Message-ID."""
     bounce_domain: str = "bounces.example.com"
     """Domain of the return path that carries the signed attempt token."""
     feedback_id: str = "notifier"
@@ -85,37 +102,58 @@ class EmailSettings(_Group):
     site_per_second: dict[str, float] = Field(default_factory=dict)
     """Messages per second to a destination domain; ``*`` for all others."""
     relays: tuple[RelaySettings, ...] = ()
+    """The mail servers that take our messages, the preferred one first; the others stand by."""
     dkim: tuple[DkimSettings, ...] = ()
+    """Signatures put on each message; none where the relay signs."""
 
 
 class SendingSettings(_Group):
     """How batches are worked."""
 
     batch_size: int = Field(default=500, ge=1, le=5000)
+    """Deliveries that one worker takes together."""
     concurrency: int = Field(default=100, ge=1, le=2000)
     """Hand-overs of one batch that may be open at once."""
     lease_seconds: float = Field(default=15, gt=0)
+    """After this long without a sign of life another worker takes a batch over."""
     quarantine_seconds: float = Field(default=60, ge=0)
+    """How long a delivery whose answer was lost waits for news before the policy below decides."""
     unknown_policy: Literal["resend", "hold"] = "resend"
+    """What then becomes of it: handed over again with the same Message-ID, or held for an operator."""
+    unknown_most: int = Field(default=3, ge=1)
+    """Hand-overs with a lost answer after which a delivery is held for a person's decision in any case."""
+    give_up_hours: float = Field(default=96, gt=0)
+    """How long a delivery is tried (RFC 5321, section 4.5.4.1, asks for four to five days)."""
+    batches_at_once: int = Field(default=2, ge=1, le=50)
+    """Batches one worker has under way."""
     retry_first_seconds: float = Field(default=60, gt=0)
+    """Pause after the first deferral; it doubles from there."""
     retry_longest_seconds: float = Field(default=3600, gt=0)
+    """The longest pause between two attempts."""
 
 
 class ApprovalSettings(_Group):
     """What stands between a draft and the customers."""
 
     valid_hours: float = Field(default=24, gt=0)
+    """How long an approval is good for."""
     countdown_seconds: float = Field(default=60, ge=0)
+    """Time to stop a release before anything goes out."""
     alone_allowed: bool = False
     """Whether the author alone may release, after the longer countdown, with a reason, on record."""
     alone_countdown_seconds: float = Field(default=900, ge=0)
+    """The countdown of a release without a second person."""
 
 
 class WebSettings(_Group):
     """The web server."""
 
     host: str = "127.0.0.1"
+    """The address to listen on; put a proxy with TLS before it."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """0 lets the system choose; the log then says which."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks."""
     checks_per_minute: int = Field(default=20, ge=1)
     """Reference checks one address may make a minute."""
 
@@ -126,13 +164,16 @@ class AuditSettings(_Group):
     origin: str = "notices.example.com/audit"
     """Schema-less URL that names the log; fixed for its life."""
     every_seconds: float = Field(default=1, gt=0)
+    """How often waiting entries get their place in the log and a new checkpoint is signed."""
 
 
 class AlertSettings(_Group):
     """Who is told when something waits for a person."""
 
     recipients: tuple[EmailStr, ...] = ()
+    """Addresses that are written to, beside the owner of what waits."""
     every_minutes: float = Field(default=10, gt=0)
+    """How often, until somebody takes it."""
 
 
 class Settings(BaseSettings):
@@ -144,6 +185,7 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         nested_model_default_partial_update=True,
+        use_attribute_docstrings=True,
     )
 
     home: Path = Path()
@@ -187,7 +229,7 @@ class Settings(BaseSettings):
 
 
 def load(home: Path) -> Settings:
-    """Read ``notifier.toml`` in ``home`` and the environment; anything unknown or wrong is ``BadSettings``."""
+    """Read ``notifier.toml`` in ``home`` and the environment; what is unknown or wrong is ``BadSettings``."""
     path = home / "notifier.toml"
     values: dict[str, Any] = {}
     if path.exists():
