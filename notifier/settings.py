@@ -126,6 +126,8 @@ class SendingSettings(_Group):
     """How long a delivery is tried (RFC 5321, section 4.5.4.1, asks for four to five days)."""
     batches_at_once: int = Field(default=2, ge=1, le=50)
     """Batches one worker has under way."""
+    relay_pause_seconds: float = Field(default=15, gt=0)
+    """How long sending waits when the trouble is with the relay or with us, not with a recipient."""
     retry_first_seconds: float = Field(default=60, gt=0)
     """Pause after the first deferral; it doubles from there."""
     retry_longest_seconds: float = Field(default=3600, gt=0)
@@ -165,6 +167,9 @@ class AuditSettings(_Group):
     """Schema-less URL that names the log; fixed for its life."""
     every_seconds: float = Field(default=1, gt=0)
     """How often waiting entries get their place in the log and a new checkpoint is signed."""
+    high_water: str = ""
+    """File that remembers the last published checkpoint; empty means ``high_water`` in the state folder.
+    It protects best where the store's backups do not reach it."""
 
 
 class AlertSettings(_Group):
@@ -223,20 +228,30 @@ class Settings(BaseSettings):
         return self.home / "state"
 
     @property
+    def high_water_file(self) -> Path:
+        """The file that remembers the last published checkpoint, outside the database."""
+        return Path(self.audit.high_water) if self.audit.high_water else self.state_folder / "high_water"
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.store.url or f"sqlite+aiosqlite:///{self.state_folder / 'store.db'}"
 
 
+def in_file(home: Path) -> dict[str, Any]:
+    """Return what ``notifier.toml`` in ``home`` sets; nothing if there is no such file."""
+    path = home / "notifier.toml"
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path.name} is not valid TOML: {error}") from None
+
+
 def load(home: Path) -> Settings:
     """Read ``notifier.toml`` in ``home`` and the environment; what is unknown or wrong is ``BadSettings``."""
-    path = home / "notifier.toml"
-    values: dict[str, Any] = {}
-    if path.exists():
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadSettings(f"{path.name} is not valid TOML: {error}") from None
+    values = in_file(home)
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {HOME_VARIABLE}
     for variable in os.environ:
         if variable.startswith(PREFIX) and variable.split("__")[0] not in known:
@@ -251,5 +266,5 @@ def load(home: Path) -> Settings:
             for problem in error.errors()
         )
         raise BadSettings(
-            f"wrong settings: {wrong}", advice=f"Correct {path.name} or the environment."
+            f"wrong settings: {wrong}", advice="Correct notifier.toml or the environment."
         ) from None

@@ -135,24 +135,35 @@ class Transaction:
     async def write(
         self, sql: str, params: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> int:
-        """Change something and return the number of rows; the transaction must also ``record`` it."""
-        self._mark()
-        return (await self.connection.execute(text(sql), params)).rowcount
+        """Change something and return the number of rows; if any, the transaction must ``record`` it."""
+        self._refuse_if_reading()
+        changed = (await self.connection.execute(text(sql), params)).rowcount
+        self._wrote = self._wrote or changed != 0
+        return changed
 
     async def write_returning(self, sql: str, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """Change something and return what the statement's RETURNING yields; oblige to ``record``."""
-        self._mark()
-        return (await self.connection.execute(text(sql), params)).all()
+        """Change something and return what the statement's RETURNING yields; if any, ``record`` it."""
+        self._refuse_if_reading()
+        rows = (await self.connection.execute(text(sql), params)).all()
+        self._wrote = self._wrote or bool(rows)
+        return rows
 
     async def insert_many(self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]) -> None:
         """Insert plain tuples in bulk (COPY on PostgreSQL); the transaction must also ``record`` it."""
-        self._mark()
+        self._refuse_if_reading()
+        self._wrote = True
         await self._insert_many(table, columns, records)
 
     async def housekeep(self, sql: str, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """Change what is no fact about an incident, a person or an act; returns RETURNING's rows."""
         result = await self.connection.execute(text(sql), params)
         return result.all() if result.returns_rows else []
+
+    async def housekeep_many(
+        self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
+    ) -> None:
+        """Insert plain tuples in bulk that are no fact about anybody, such as places in the log."""
+        await self._insert_many(table, columns, records)
 
     def record(self, *events: Event) -> list[str]:
         """Put facts on the audit trail with this transaction; returns their event ids."""
@@ -174,10 +185,9 @@ class Transaction:
         fields = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
         return f"(SELECT {fields} FROM json_each(:{param})) AS {alias}"
 
-    def _mark(self) -> None:
+    def _refuse_if_reading(self) -> None:
         if self._read_only:
             raise StoreError("a transaction that only reads changes nothing")
-        self._wrote = True
 
     async def _insert_many(
         self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]

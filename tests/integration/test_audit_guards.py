@@ -1,0 +1,86 @@
+"""The append-only tables refuse to forget, on both databases."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from notifier.audit.guards import APPEND_ONLY
+from notifier.store import Store
+from tests.logs import Log
+
+COLUMN = {
+    "audit_event": "action",
+    "log_leaf": "event_id",
+    "log_tile": "content",
+    "log_checkpoint": "note",
+    "attempt": "relay",
+}
+
+
+ATTEMPT = (
+    "INSERT INTO attempt (delivery_id, number, opened_at, closed_at, outcome, code, enhanced, relay, reason, "
+    "event_id) VALUES (1, 1, 0, 0, 'accepted', 250, '', '', '', '')"
+)
+
+
+@pytest.fixture
+async def filled(store: Store, tmp_path: Path) -> Store:
+    """A store with a row in every guarded table."""
+    await Log.of(store, tmp_path).grow(300)
+    if store.dialect == "sqlite":
+        with closing(sqlite3.connect(str(store.engine.url.database))) as plain:  # Foreign keys are off.
+            plain.execute(ATTEMPT)
+            plain.commit()
+        return store
+    async with store.begin() as tx:
+        await tx.housekeep("ALTER TABLE attempt DROP CONSTRAINT attempt_delivery_id_fkey")
+        await tx.housekeep(ATTEMPT)
+    return store
+
+
+async def refused(store: Store, statement: str) -> None:
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with store.begin() as tx:
+            await tx.connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_rows_are_neither_changed_nor_deleted(filled: Store, table: str) -> None:
+    """UPDATE and DELETE are refused, whatever they would change."""
+    await refused(filled, f"UPDATE {table} SET {COLUMN[table]} = {COLUMN[table]}")
+    await refused(filled, f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_rows_are_not_replaced_by_an_insert(filled: Store, table: str) -> None:
+    """INSERT OR REPLACE and upserts, which pass simple triggers, are refused too."""
+    if filled.dialect == "sqlite":
+        await refused(filled, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+        async with filled.begin() as tx:
+            await tx.connection.execute(text("PRAGMA recursive_triggers=OFF"))
+        await refused(filled, f"REPLACE INTO {table} SELECT * FROM {table}")
+        return
+    key = APPEND_ONLY[table] or "level, number"
+    await refused(
+        filled,
+        f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) "
+        f"DO UPDATE SET {COLUMN[table]} = excluded.{COLUMN[table]}",
+    )
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_tables_are_not_emptied(filled: Store, table: str) -> None:
+    """TRUNCATE is refused, and so are changes in a session that plays replica."""
+    if filled.dialect == "sqlite":
+        pytest.skip("SQLite has no TRUNCATE; its DELETE without WHERE is refused above")
+    await refused(filled, f"TRUNCATE {table} CASCADE")
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with filled.begin() as tx:
+            await tx.connection.execute(text("SET LOCAL session_replication_role = replica"))
+            await tx.connection.execute(text(f"DELETE FROM {table}"))
