@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from incidents.cli import installation
 from incidents.migrations import require_current
 from notifier import __version__
 from notifier.cli import Application, fail
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
+app.add_typer(installation.app)
 app.add_typer(operators_cli.app, name="operators")
 
 

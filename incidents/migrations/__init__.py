@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from notifier.errors import StoreError
@@ -34,17 +35,41 @@ async def upgrade(engine: AsyncEngine) -> None:
             await connection.run_sync(_upgrade)
 
 
+def head() -> str | None:
+    """Return the revision of the tables that this version needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _lacks_folder(engine: AsyncEngine) -> bool:
+    return engine.dialect.name == "sqlite" and not Path(engine.url.database or "").parent.is_dir()
+
+
+async def found(engine: AsyncEngine) -> str | None:
+    """Return the revision of the tables that a store has; ``None`` if it has none.
+
+    A database that cannot be used is a ``StoreError``.
+    """
+    if _lacks_folder(engine):
+        raise StoreError("there is no store here yet", advice="Run `notifier init`, or name its --home.")
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(
+                lambda sync: MigrationContext.configure(sync).get_current_revision()
+            )
+    except DBAPIError as error:
+        raise StoreError(
+            f"the database cannot be used ({type(error).__name__})",
+            advice="Check store.url: the server, the database's name, the user and its rights.",
+        ) from None
+
+
 async def require_current(engine: AsyncEngine) -> None:
     """Raise ``StoreError`` unless the store's tables are those of this version."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    async with engine.connect() as connection:
-        found = await connection.run_sync(
-            lambda sync: MigrationContext.configure(sync).get_current_revision()
-        )
-    if found is None:
+    current, needed = await found(engine), head()
+    if current is None:
         raise StoreError("the store has no tables yet", advice="Run `notifier init` first.")
-    if found != head:
+    if current != needed:
         raise StoreError(
-            f"the store has the tables of another version ({found}, this one needs {head})",
+            f"the store has the tables of another version ({current}, this one needs {needed})",
             advice="Stop the service, run `notifier backup` with the old version, then `notifier upgrade`.",
         )

@@ -1,0 +1,1 @@
+"""Commands of incidents, and those that need the whole application."""
