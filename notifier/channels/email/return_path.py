@@ -1,0 +1,44 @@
+"""The return path: a bounce comes back to an address that names the attempt and proves that we made it.
+
+``b+<reference>-<attempt>-<mac>@<bounce domain>``. Relays may change the case of what comes back, so nothing
+in it depends on case.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import b32encode
+
+from notifier.channels.email.address import wire_address
+from notifier.keys import Keys
+
+_PURPOSE = "return-path"
+_LOCAL = re.compile(r"b\+([0-9a-z]{1,24})-([0-9]{1,6})-([a-z2-7]{16})", re.ASCII)
+
+
+class ReturnPaths:
+    """Makes return paths and reads them back; ``domain`` receives our bounces."""
+
+    def __init__(self, keys: Keys, domain: str) -> None:
+        self._keys = keys
+        self._domain = wire_address(f"b@{domain}").partition("@")[2].lower()
+
+    def make(self, reference: str, attempt: int) -> str:
+        """Return the envelope sender of one attempt."""
+        stem = f"{reference.lower()}-{attempt}"
+        return f"b+{stem}-{self._mac(stem)}@{self._domain}"
+
+    def read(self, address: str) -> tuple[str, int] | None:
+        """Return the reference, in capitals, and the attempt; None unless we made this address."""
+        local, _, domain = address.strip().removeprefix("<").removesuffix(">").lower().rpartition("@")
+        found = _LOCAL.fullmatch(local)
+        if domain != self._domain or found is None:
+            return None
+        reference, attempt, mac = found.groups()
+        stem = f"{reference}-{attempt}"
+        # compare_digest takes the same time wherever the two differ.
+        return (reference.upper(), int(attempt)) if hmac.compare_digest(self._mac(stem), mac) else None
+
+    def _mac(self, stem: str) -> str:
+        return b32encode(self._keys.token_mac(_PURPOSE, stem.encode())).decode().lower()
