@@ -36,6 +36,8 @@ class Announcement(SQLModel, table=True):
     """Over templates, facts and every person's notice digest: RFC 6962 root, hex."""
     plan_digest: str = ""
     channels_digest: str = ""
+    preflight_inputs: str = ""
+    """Digest of what the present preflight was begun with: an interrupted one goes on only with the same."""
     preflighted_at: int | None = big(default=None)
     release_at: int | None = big(default=None)
     """When the countdown ends."""

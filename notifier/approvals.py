@@ -1,0 +1,244 @@
+"""Approvals: a second operator's signature under four digests and a number of people.
+
+The digests (audience, texts, plan, channels) are worked out anew from what is stored and configured when
+it is given, when the countdown starts and when it ends; whatever differs makes it void. Nothing here
+trusts that a change was announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from notifier.announcements import Announcement, Digests, announcement, canonical_digest
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
+from notifier.clock import from_instant
+from notifier.drafts import set_state
+from notifier.errors import BadInput, NotPermitted, Refused
+from notifier.preflight.digests import texts_digest, used_locales
+from notifier.settings import ApprovalSettings
+from notifier.store import Transaction
+
+SHORTEST_REASON = 10
+_SECOND = 1_000_000
+NEXT = {
+    "draft": "Run `notifier announcements preflight` first.",
+    "preflighted": "It needs `notifier announcements approve` by a second operator.",
+    "approved": "It is approved; `notifier announcements release` starts the countdown.",
+    "countdown": "The countdown is running; `notifier announcements stop` ends it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An approval as it stands in the store."""
+
+    id: int
+    operator: str
+    people: int
+    digests: Digests
+    alone: bool
+    reason: str
+    approved_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of approval and release for one installation.
+
+    ``channels`` is the digest of the channels as configured now; ``template_digest`` returns that of a
+    notice's files in one language as they are now: it must read them anew.
+    """
+
+    settings: ApprovalSettings
+    channels: Callable[[bool], str]
+    template_digest: Callable[[str, str], str]
+
+    async def digests(self, tx: Transaction, now: Announcement) -> Digests:
+        """Work the four digests out anew from what is stored and configured at this moment."""
+        audience = await tx.scalar("SELECT digest FROM audience WHERE id = :id", id=now.audience_id)
+        return Digests(
+            audience=str(audience),
+            texts=await texts_digest(tx, now, self.template_digest),
+            plan=canonical_digest(now.plan.as_json()),
+            channels=self.channels(now.drill),
+        )
+
+    async def approve_locales(
+        self, tx: Transaction, now: Announcement, locales: Collection[str], *, operator: str
+    ) -> list[str]:
+        """Put an operator's word on record that these texts may go out; returns those newly approved."""
+        fresh = []
+        for locale in sorted(set(locales)):
+            digest = self.template_digest(now.notice, locale)
+            added = await tx.write(
+                "INSERT INTO locale_approval (notice, locale, digest, operator, approved_at)"
+                " VALUES (:notice, :locale, :digest, :operator, :now) ON CONFLICT DO NOTHING",
+                {
+                    "notice": now.notice,
+                    "locale": locale,
+                    "digest": digest,
+                    "operator": operator,
+                    "now": tx.now_us(),
+                },
+            )
+            if added:
+                fresh.append(locale)
+            tx.record(
+                Event(
+                    AuditAction.LOCALE_APPROVED,
+                    {
+                        "actor": f"operator:{operator}",
+                        "announcement": now.code,
+                        "notice": now.notice,
+                        "locale": locale,
+                        "digest": digest,
+                    },
+                )
+            )
+        return fresh
+
+    async def locales_waiting(self, tx: Transaction, now: Announcement) -> list[str]:
+        """List the locales that notices were made in and whose present texts nobody has approved."""
+        approved = {
+            (row.locale, row.digest)
+            for row in await tx.rows(
+                "SELECT locale, digest FROM locale_approval WHERE notice = :notice", notice=now.notice
+            )
+        }
+        return [
+            locale
+            for locale in await used_locales(tx, now.id)
+            if (locale, self.template_digest(now.notice, locale)) not in approved
+        ]
+
+    async def approve(
+        self, tx: Transaction, announcement_id: int, *, operator: str, people: int, alone_reason: str = ""
+    ) -> Given:
+        """Sign a preflighted announcement for exactly ``people`` people.
+
+        The author cannot, except alone with a reason where the configuration allows it.
+        """
+        now = await announcement(tx, announcement_id, lock=True)
+        if now.state != "preflighted":
+            raise Refused(
+                f"{now.code} is in state {now.state}, not preflighted", advice=NEXT.get(now.state, "")
+            )
+        alone = self._alone(now, operator, alone_reason)
+        current = await self.digests(tx, now)
+        if changed := current.changed(now.digests):
+            raise Refused(
+                f"{' and '.join(changed)} changed since the preflight", advice="Run the preflight again."
+            )
+        if waiting := await self.locales_waiting(tx, now):
+            raise Refused(
+                f"nobody has approved the texts in {', '.join(waiting)}",
+                advice="Read them with `notifier announcements show`, then use `approve-locale`.",
+            )
+        due = await due_people(tx, now.id)
+        if not due:
+            raise Refused(
+                f"{now.code} has no notice for anybody", advice="See `notifier announcements set-aside`."
+            )
+        if people != due:
+            raise BadInput(f"{due} people are due a notice, not {people}; nothing was approved")
+        moment = tx.now_us()
+        expires = moment + int(timedelta(hours=self.settings.valid_hours).total_seconds() * _SECOND)
+        made = await tx.write_returning(
+            "INSERT INTO approval (announcement_id, operator, people, audience_digest, texts_digest,"
+            " plan_digest, channels_digest, alone, reason, approved_at, expires_at, voided_because)"
+            " VALUES (:id, :operator, :people, :audience, :texts, :plan, :channels, :alone, :reason, :now,"
+            " :expires, '') RETURNING id",
+            {
+                "id": now.id,
+                "operator": operator,
+                "people": people,
+                **asdict(current),
+                "alone": alone,
+                "reason": alone_reason,
+                "now": moment,
+                "expires": expires,
+            },
+        )
+        await set_state(tx, now, "approved")
+        tx.record(
+            Event(
+                AuditAction.ANNOUNCEMENT_APPROVED,
+                {
+                    "actor": f"operator:{operator}",
+                    "announcement": now.code,
+                    "people": people,
+                    **{f"{name}_digest": digest for name, digest in asdict(current).items()},
+                    "expires_at": expires,
+                    **({"alone": 1, "reason_digest": _sha(alone_reason)} if alone else {}),
+                },
+            )
+        )
+        return Given(int(made[0].id), operator, people, current, alone, alone_reason, moment, expires)
+
+    def _alone(self, now: Announcement, operator: str, reason: str) -> bool:
+        if operator != now.author:
+            if reason:
+                raise BadInput("a second operator's approval needs no reason", advice="Leave --alone away.")
+            return False
+        if not self.settings.alone_allowed:
+            raise NotPermitted(
+                f"{operator} wrote {now.code}, and the author cannot approve it",
+                advice="Another operator approves it; `notifier operators list` shows who could.",
+            )
+        if len(reason.strip()) < SHORTEST_REASON:
+            raise BadInput(
+                f"releasing alone needs a reason of at least {SHORTEST_REASON} characters",
+                advice="Give it with --alone REASON; it goes on record.",
+            )
+        return True
+
+    async def problem(self, tx: Transaction, now: Announcement, given: Given) -> str:
+        """Say why an approval is no longer good, in one sentence; empty if it is."""
+        if given.expires_at <= tx.now_us():
+            return f"the approval expired at {from_instant(given.expires_at):%Y-%m-%d %H:%M} UTC"
+        if given.alone and not self.settings.alone_allowed:
+            return "the configuration no longer allows one operator alone"
+        if changed := (await self.digests(tx, now)).changed(given.digests):
+            return f"{' and '.join(changed)} changed since the approval"
+        if await due_people(tx, now.id) != given.people:
+            return "the number of people changed since the approval"
+        if waiting := await self.locales_waiting(tx, now):
+            return f"nobody has approved the texts in {', '.join(waiting)}"
+        return ""
+
+
+async def approval(tx: Transaction, announcement_id: int) -> Given | None:
+    """Return the approval of an announcement that has not been voided, if there is one."""
+    row = await tx.row(
+        "SELECT * FROM approval WHERE announcement_id = :id AND voided_at IS NULL ORDER BY id DESC LIMIT 1",
+        id=announcement_id,
+    )
+    if row is None:
+        return None
+    digests = Digests(row.audience_digest, row.texts_digest, row.plan_digest, row.channels_digest)
+    return Given(
+        row.id,
+        row.operator,
+        row.people,
+        digests,
+        bool(row.alone),
+        row.reason,
+        row.approved_at,
+        row.expires_at,
+    )
+
+
+async def due_people(tx: Transaction, announcement_id: int) -> int:
+    """Count the people who have a notice waiting to go out."""
+    return int(
+        await tx.scalar("SELECT count(*) FROM notice WHERE announcement_id = :id", id=announcement_id) or 0
+    )
+
+
+def _sha(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

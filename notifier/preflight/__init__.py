@@ -1,0 +1,1 @@
+"""Preflight: every notice is made and checked before anybody can approve."""
