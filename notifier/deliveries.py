@@ -1,0 +1,102 @@
+"""The life of a delivery: its states, and the one function that says which follows which.
+
+    planned ──open──▶ handing-over ──accepted──▶ accepted ──receipt──▶ delivered | bounced
+    deferred ─open──▶ handing-over ──deferred──▶ deferred
+    unknown ──open──▶ handing-over ──rejected──▶ rejected
+                      handing-over ──answer lost, or taken over──▶ unknown
+    unknown ──spill, receipt──▶ accepted | deferred | rejected | delivered | bounced
+    unknown ──hold──▶ held ──an operator: again──▶ planned
+    planned | deferred | unknown | held ──▶ suppressed | cancelled | expired
+
+The store's statements name these states in their WHERE clauses; a stateful test holds them against
+``after``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from notifier.errors import Conflict
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    PLANNED = "planned"
+    HANDING_OVER = "handing-over"
+    DEFERRED = "deferred"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    REJECTED = "rejected"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Happening(StrEnum):
+    """What can happen to a delivery."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    LOST = "lost"
+    HOLD = "hold"
+    AGAIN = "again"
+    SUPPRESS = "suppress"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+
+
+WAITING = frozenset({State.PLANNED, State.DEFERRED, State.UNKNOWN})
+"""A hand-over may be opened."""
+
+OPEN = WAITING | {State.HANDING_OVER, State.HELD}
+"""Something may still happen without a receipt."""
+
+ENDS = frozenset(State) - OPEN
+"""Nothing more happens by itself; ``accepted`` may still be refined by a receipt."""
+
+_RECEIPTS = {Happening.DELIVERED: State.DELIVERED, Happening.BOUNCED: State.BOUNCED}
+
+_MOVES: dict[tuple[State, Happening], State] = (
+    {(state, Happening.OPEN): State.HANDING_OVER for state in WAITING}
+    | {
+        (state, happening): State(happening)
+        for state in (State.HANDING_OVER, State.UNKNOWN)
+        for happening in (Happening.ACCEPTED, Happening.DEFERRED, Happening.REJECTED)
+    }
+    | {
+        (State.HANDING_OVER, Happening.LOST): State.UNKNOWN,
+        (State.UNKNOWN, Happening.HOLD): State.HELD,
+        (State.HELD, Happening.AGAIN): State.PLANNED,
+    }
+    | {
+        (state, happening): following
+        for state in WAITING | {State.HELD}
+        for happening, following in (
+            (Happening.SUPPRESS, State.SUPPRESSED),
+            (Happening.CANCEL, State.CANCELLED),
+            (Happening.EXPIRE, State.EXPIRED),
+        )
+    }
+)
+
+
+def after(state: State, happening: Happening) -> State:
+    """Return the state that follows; what cannot happen in ``state`` raises ``Conflict``.
+
+    A receipt that comes late, early or twice never takes a delivery back to an earlier state: it is
+    accepted in every state in which the message may have left, and changes nothing where it says less
+    than is known.
+    """
+    if happening in _RECEIPTS and state not in {State.PLANNED, State.SUPPRESSED}:
+        return State.BOUNCED if state is State.BOUNCED else _RECEIPTS[happening]
+    if following := _MOVES.get((state, happening)):
+        return following
+    raise Conflict(f"a delivery that is {state} cannot be {happening}")

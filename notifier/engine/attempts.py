@@ -1,0 +1,115 @@
+"""Closed attempts: the row, the audit entry, and what the outcome does to the delivery."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Disclosure, Event, Json
+from notifier.channels import Outcome, OutcomeKind
+from notifier.deliveries import State
+from notifier.keys import SubjectKey
+from notifier.store import Transaction
+
+RESPONSE_CONTEXT = b"response"
+ADDRESS_DEAD = "address-dead"
+INTERRUPTED = "interrupted"
+
+_ACTIONS = {
+    OutcomeKind.ACCEPTED: AuditAction.ATTEMPT_ACCEPTED,
+    OutcomeKind.DEFERRED: AuditAction.ATTEMPT_DEFERRED,
+    OutcomeKind.REJECTED: AuditAction.ATTEMPT_REJECTED,
+    OutcomeKind.UNKNOWN: AuditAction.ATTEMPT_UNKNOWN,
+}
+_COLUMNS = (
+    "delivery_id", "number", "opened_at", "closed_at", "outcome", "code", "enhanced", "relay", "reason",
+    "sealed", "event_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An attempt whose outcome is known, with everything that is written down about it."""
+
+    delivery_id: int
+    reference: str
+    number: int
+    opened_at: int
+    member: str
+    code: str
+    """The announcement's."""
+    outcome: Outcome
+    state: State
+    due_at: int
+    subject: SubjectKey | None = None
+    recipient: str = ""
+    customer: str = ""
+    content: bytes = b""
+
+    @property
+    def address_dead(self) -> bool:
+        """Whether the receiving server says that there is no such mailbox."""
+        return self.outcome.kind is OutcomeKind.REJECTED and self.outcome.reason == ADDRESS_DEAD
+
+    @classmethod
+    def interrupted(
+        cls, *, delivery_id: int, reference: str, number: int, opened_at: int, member: str, code: str
+    ) -> Settled:
+        """Make the record of an attempt that its worker never closed."""
+        outcome = Outcome(OutcomeKind.UNKNOWN, reason=INTERRUPTED)
+        return cls(delivery_id, reference, number, opened_at, member, code, outcome, State.UNKNOWN, 0)
+
+    def event(self) -> Event:
+        """Return the audit entry: codes in the clear, address, digest and reply as disclosures."""
+        outcome = self.outcome
+        facts: dict[str, Json] = {
+            "announcement": self.code,
+            "delivery": self.reference,
+            "member": self.member,
+            "channel": "email",
+            "attempt": self.number,
+            "code": outcome.code,
+            "enhanced": outcome.enhanced,
+            "relay": outcome.relay,
+            "reason": outcome.reason,
+        }
+        if self.state is State.EXPIRED:
+            facts["then"] = "expired"
+        if self.subject is None:
+            return Event(_ACTIONS[outcome.kind], facts)
+        recipient: Mapping[str, Json] = {
+            "address": self.recipient,
+            "customer": self.customer,
+            "digest": hashlib.sha256(self.content).hexdigest(),
+        }
+        disclosures = [Disclosure("recipient", recipient)]
+        if outcome.text:
+            disclosures.append(Disclosure("response", {"text": outcome.text}))
+        return Event(_ACTIONS[outcome.kind], facts, disclosures, self.subject)
+
+    def sealed_reply(self) -> bytes | None:
+        """Return the server's reply text, sealed; ``None`` where there is none."""
+        if self.subject is None or not self.outcome.text:
+            return None
+        return self.subject.seal(self.outcome.text.encode(), RESPONSE_CONTEXT)
+
+
+async def record_attempts(tx: Transaction, settled: Sequence[Settled]) -> None:
+    """Write the attempt rows and their audit entries."""
+    if not settled:
+        return
+    event_ids = tx.record(*(one.event() for one in settled))
+    now = tx.now_us()
+    await tx.insert_many(
+        "attempt",
+        _COLUMNS,
+        [
+            (
+                one.delivery_id, one.number, one.opened_at, now, str(one.outcome.kind), one.outcome.code,
+                one.outcome.enhanced, one.outcome.relay, one.outcome.reason, one.sealed_reply(), event_id,
+            )
+            for one, event_id in zip(settled, event_ids, strict=True)
+        ],
+    )  # fmt: skip

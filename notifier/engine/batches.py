@@ -1,0 +1,280 @@
+"""The store's verbs for batches: claim, take over, flush, give back.
+
+A batch is leased to one worker at a time, on the clock of the database; what is due when, the injected
+clock says. A flush is one transaction:
+it proves the lease, closes the attempts whose answer is known, and opens the next. Only a delivery that
+it returns as opened may be handed over. A takeover turns what another worker left open into ``unknown``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
+from notifier.audit.merkle import root
+from notifier.deliveries import State
+from notifier.engine.attempts import Settled, record_attempts
+from notifier.errors import LostLease
+from notifier.store import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's expiring right to one batch."""
+
+    batch_id: int
+    announcement_id: int
+    code: str
+    plan: dict[str, Any]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An attempt about to be opened."""
+
+    delivery_id: int
+    reference: str
+    message_date: int
+    signature: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A delivery that ends, or is held, without a hand-over."""
+
+    delivery_id: int
+    reference: str
+    member: str
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a flush made true: the deliveries that may now be handed over, and what the operator wants."""
+
+    opened: frozenset[int]
+    control: str
+
+
+async def claim(store: Store, *, worker: str, lease_us: int, quarantine_us: int) -> Lease | None:
+    """Lease the batch that is due first, taking it over if its lease has run out; ``None`` if none is."""
+    token = secrets.token_hex(8)
+    lock = " FOR UPDATE OF b SKIP LOCKED" if store.dialect == "postgresql" else ""
+    async with store.begin() as tx:
+        now = await tx.db_now_us()
+        claimed = await tx.housekeep(
+            "UPDATE send_batch SET state = 'leased', claim_token = :token, lease_until = :until, "
+            "worker = :worker, takeovers = takeovers + CASE WHEN state = 'leased' THEN 1 ELSE 0 END "
+            "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
+            "WHERE a.control = 'run' AND a.state = 'released' AND ("
+            "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "
+            f"ORDER BY b.not_before, b.id LIMIT 1{lock}) RETURNING id, announcement_id",
+            {"token": token, "until": now + lease_us, "worker": worker, "now": now, "due": tx.now_us()},
+        )
+        if not claimed:
+            return None
+        batch_id, announcement_id = claimed[0].id, claimed[0].announcement_id
+        await take_over(tx, batch_id, quarantine_us)
+        announcement = await tx.row("SELECT code, plan FROM announcement WHERE id = :id", id=announcement_id)
+        if announcement is None:
+            raise LostLease
+        return Lease(batch_id, announcement_id, announcement.code, plain(announcement.plan), token)
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """Return a JSON column read by raw SQL as a dict: SQLite hands out text, PostgreSQL the object."""
+    return dict(orjson.loads(value)) if isinstance(value, str | bytes) else dict(value)
+
+
+async def take_over(tx: Transaction, batch_id: int, quarantine_us: int) -> int:
+    """Turn what was left open in a batch into ``unknown`` and return how many that were."""
+    now = tx.now_us()
+    left = await tx.housekeep(
+        "UPDATE delivery SET state = 'unknown', due_at = :due, changed_at = :now "
+        "WHERE batch_id = :batch AND state = 'handing-over' "
+        "RETURNING id, reference, attempts, member_id, opened_at, announcement_id",
+        {"batch": batch_id, "due": now + quarantine_us, "now": now},
+    )
+    if not left:
+        return 0
+    facts = {
+        row.id: row
+        for row in await tx.rows(
+            "SELECT d.id, m.uid, a.code FROM delivery d JOIN audience_member m ON m.id = d.member_id "
+            "JOIN announcement a ON a.id = d.announcement_id "
+            "WHERE d.batch_id = :batch AND d.state = 'unknown'",
+            batch=batch_id,
+        )
+    }
+    await record_attempts(tx, [_interrupted(row, facts[row.id]) for row in left])
+    return len(left)
+
+
+def _interrupted(row: Row[Any], facts: Row[Any]) -> Settled:
+    return Settled.interrupted(
+        delivery_id=row.id,
+        reference=row.reference,
+        number=row.attempts,
+        opened_at=row.opened_at,
+        member=facts.uid,
+        code=facts.code,
+    )
+
+
+async def flush(
+    store: Store,
+    lease: Lease,
+    settled: Sequence[Settled],
+    openings: Sequence[Opening],
+    endings: Sequence[Ending],
+) -> Flushed:
+    """Close the attempts that are ``settled``, end what ends, and open the next; all or nothing.
+
+    Raises ``LostLease`` if another worker has taken the batch over: then nothing may be sent any more.
+    While the announcement is paused or cancelled, outcomes are written but nothing is opened.
+    """
+    async with store.begin() as tx:
+        share = " FOR SHARE OF b" if store.dialect == "postgresql" else ""
+        held = await tx.row(
+            "SELECT a.control FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
+            f"WHERE b.id = :batch AND b.claim_token = :token AND b.state = 'leased'{share}",
+            batch=lease.batch_id,
+            token=lease.token,
+        )
+        if held is None:
+            raise LostLease
+        if settled:
+            await _close(tx, lease, settled)
+        if endings:
+            await _end(tx, lease, endings)
+        opened = await _open(tx, lease, openings) if openings and held.control == "run" else frozenset[int]()
+        return Flushed(opened, held.control)
+
+
+async def _close(tx: Transaction, lease: Lease, settled: Sequence[Settled]) -> None:
+    now = tx.now_us()
+    source = tx.recordset("rows", "v", id="bigint", state="text", due_at="bigint")
+    rows = [{"id": one.delivery_id, "state": one.state, "due_at": one.due_at} for one in settled]
+    closed = {
+        row.id
+        for row in await tx.write_returning(
+            f"UPDATE delivery SET state = v.state, due_at = v.due_at, changed_at = :now FROM {source} "
+            "WHERE delivery.id = v.id AND delivery.claim_token = :token AND delivery.state = 'handing-over' "
+            "RETURNING delivery.id",
+            {"rows": orjson.dumps(rows).decode(), "now": now, "token": lease.token},
+        )
+    }
+    await record_attempts(tx, [one for one in settled if one.delivery_id in closed])
+    if dead := [one.delivery_id for one in settled if one.address_dead]:
+        await tx.write(
+            "UPDATE contact_point SET state = 'dead', state_reason = 'refused by the receiving server' "
+            "WHERE state = 'usable' AND id IN (SELECT contact_point_id FROM delivery WHERE id IN "
+            f"(SELECT id FROM {tx.recordset('rows', 'v', id='bigint')}))",
+            {"rows": orjson.dumps([{"id": one} for one in dead]).decode()},
+        )
+
+
+async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None:
+    source = tx.recordset("rows", "v", id="bigint", state="text")
+    await tx.write(
+        f"UPDATE delivery SET state = v.state, changed_at = :now FROM {source} "
+        "WHERE delivery.id = v.id AND delivery.state IN ('planned', 'deferred', 'unknown', 'held')",
+        {
+            "rows": orjson.dumps([{"id": one.delivery_id, "state": one.state} for one in endings]).decode(),
+            "now": tx.now_us(),
+        },
+    )
+    actions = {State.HELD: AuditAction.DELIVERY_HELD, State.SUPPRESSED: AuditAction.DELIVERY_SUPPRESSED}
+    for one in endings:
+        facts = {
+            "announcement": lease.code,
+            "delivery": one.reference,
+            "member": one.member,
+            "reason": one.reason,
+        }
+        tx.record(Event(actions[one.state], facts))
+
+
+async def _open(tx: Transaction, lease: Lease, openings: Sequence[Opening]) -> frozenset[int]:
+    now = tx.now_us()
+    source = tx.recordset("rows", "v", id="bigint", message_date="bigint")
+    rows = [{"id": one.delivery_id, "message_date": one.message_date} for one in openings]
+    opened = frozenset(
+        row.id
+        for row in await tx.write_returning(
+            "UPDATE delivery SET state = 'handing-over', claim_token = :token, attempts = attempts + 1, "
+            "opened_at = :now, changed_at = :now, "
+            "message_date = COALESCE(delivery.message_date, v.message_date) "
+            f"FROM {source} WHERE delivery.id = v.id AND delivery.batch_id = :batch "
+            "AND delivery.state IN ('planned', 'deferred', 'unknown') RETURNING delivery.id",
+            {"rows": orjson.dumps(rows).decode(), "now": now, "token": lease.token, "batch": lease.batch_id},
+        )
+    )
+    signed = [one for one in openings if one.signature is not None and one.delivery_id in opened]
+    if signed:
+        await tx.write(
+            "UPDATE delivery SET signature = :signature WHERE id = :id AND signature IS NULL",
+            [{"id": one.delivery_id, "signature": one.signature} for one in signed],
+        )
+    if opened:
+        names = [one.reference.encode() for one in openings if one.delivery_id in opened]
+        tx.record(
+            Event(
+                AuditAction.ATTEMPTS_OPENED,
+                {"announcement": lease.code, "count": len(names), "root": root(names).hex()},
+            )
+        )
+    return opened
+
+
+async def renew(store: Store, lease: Lease, lease_us: int) -> None:
+    """Extend the lease; raises ``LostLease`` if it is no longer ours."""
+    async with store.begin() as tx:
+        now = await tx.db_now_us()
+        kept = await tx.housekeep(
+            "UPDATE send_batch SET lease_until = :until WHERE id = :batch AND claim_token = :token "
+            "AND state = 'leased' RETURNING id",
+            {"until": now + lease_us, "batch": lease.batch_id, "token": lease.token},
+        )
+        if not kept:
+            raise LostLease
+
+
+async def give_back(store: Store, lease: Lease, *, quarantine_us: int, not_before: int = 0) -> None:
+    """Return a leased batch: done if nothing in it waits, else ready for when its first delivery is due.
+
+    What is still open under our token then was opened by a commit whose answer never reached us; nobody
+    handed it over, but the record says it may have been, so it becomes ``unknown`` like any other.
+    """
+    async with store.begin() as tx:
+        mine = await tx.scalar(
+            "SELECT id FROM send_batch WHERE id = :batch AND claim_token = :token AND state = 'leased'",
+            batch=lease.batch_id,
+            token=lease.token,
+        )
+        if mine is None:
+            raise LostLease
+        await take_over(tx, lease.batch_id, quarantine_us)
+        first_due = await tx.scalar(
+            "SELECT min(due_at) FROM delivery WHERE batch_id = :batch "
+            "AND state IN ('planned', 'deferred', 'unknown')",
+            batch=lease.batch_id,
+        )
+        await tx.housekeep(
+            "UPDATE send_batch SET state = :state, not_before = :not_before, claim_token = '', "
+            "lease_until = NULL, worker = '' WHERE id = :batch",
+            {
+                "state": "done" if first_due is None else "ready",
+                "not_before": max(first_due or 0, not_before),
+                "batch": lease.batch_id,
+            },
+        )

@@ -1,0 +1,230 @@
+"""What an operator can do to a released announcement: pause, resume, cancel, decide, close."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event, Json
+from notifier.audit.merkle import root
+from notifier.engine.batches import plain
+from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.planning import MINUTE
+from notifier.engine.reckoning import reckon
+from notifier.engine.schedule import ready_wave
+from notifier.engine.sending import window_of
+from notifier.errors import Conflict, NotFound
+from notifier.store import Transaction
+
+
+async def find(tx: Transaction, code: str) -> Row[Any]:
+    """Return the latest revision of the announcement called ``code``."""
+    row = await tx.row(
+        "SELECT * FROM announcement WHERE code = :code ORDER BY revision DESC LIMIT 1", code=code
+    )
+    if row is None:
+        raise NotFound(
+            f"there is no announcement {code}", advice="List them with `notifier announcements list`."
+        )
+    return row
+
+
+async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> None:
+    """Stop opening hand-overs. Workers look before each flush, so within a fraction of a second."""
+    announcement = await find(tx, code)
+    if announcement.state != "released" or announcement.control != "run":
+        raise Conflict(
+            f"{code} is not being sent", advice=f"Look at it with `notifier announcements status {code}`."
+        )
+    await tx.write("UPDATE announcement SET control = 'pause' WHERE id = :id", {"id": announcement.id})
+    await open_hold(tx, announcement.id, kind="pause", reason=reason, owner=operator)
+    facts = {"announcement": code, "actor": f"operator:{operator}", "reason": reason}
+    tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
+
+
+async def resume(tx: Transaction, code: str, *, operator: str) -> int:
+    """Go on after a pause or after the canary; returns how many waves were freed."""
+    announcement = await find(tx, code)
+    if announcement.state != "released":
+        raise Conflict(f"{code} is not released", advice=f"See `notifier announcements show {code}`.")
+    waiting = await tx.rows(
+        "SELECT id, number FROM wave WHERE announcement_id = :id AND state = 'held' ORDER BY number",
+        id=announcement.id,
+    )
+    canary = await tx.scalar(
+        "SELECT id FROM hold WHERE announcement_id = :id AND kind = 'canary' AND ended_at IS NULL",
+        id=announcement.id,
+    )
+    if announcement.control != "pause" and not (waiting and canary):
+        raise Conflict(f"{code} is neither paused nor waiting after its canary")
+    await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
+    actor = f"operator:{operator}"
+    freed = 0
+    if announcement.control != "pause" and canary:
+        freed = await _free(tx, announcement, waiting)
+    await end_holds(tx, announcement.id, kinds=("pause", "canary") if freed else ("pause",), actor=actor)
+    tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
+    return freed
+
+
+async def _free(tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[Any]]) -> int:
+    """Start the first waiting wave now and give the others their time."""
+    plan = plain(announcement.plan)
+    window = window_of(plan)
+    every = int(plan.get("wave_every_minutes") or 0) * MINUTE
+    now = tx.now_us()
+    for turn, wave in enumerate(waiting):
+        start = now + turn * every
+        zones = await tx.rows(
+            "SELECT DISTINCT m.time_zone FROM delivery d JOIN audience_member m ON m.id = d.member_id "
+            "JOIN send_batch b ON b.id = d.batch_id WHERE b.wave_id = :wave",
+            wave=wave.id,
+        )
+        due = [
+            {"zone": row.time_zone, "due_at": window.next(start, row.time_zone) if window else start}
+            for row in zones
+        ]
+        source = tx.recordset("due", "v", zone="text", due_at="bigint")
+        await tx.write(
+            f"UPDATE delivery SET due_at = v.due_at FROM {source}, audience_member m, send_batch b "
+            "WHERE m.id = delivery.member_id AND b.id = delivery.batch_id AND b.wave_id = :wave "
+            "AND m.time_zone = v.zone AND delivery.state = 'planned'",
+            {"due": orjson.dumps(due).decode(), "wave": wave.id},
+        )
+        await tx.write(
+            "UPDATE wave SET start_at = :start, state = 'planned' WHERE id = :id",
+            {"start": start, "id": wave.id},
+        )
+        if every == 0 or turn == 0:
+            await ready_wave(tx, announcement.id, wave.id)
+        else:
+            await tx.housekeep(
+                "UPDATE schedule SET next_fire_at = :start WHERE kind = 'wave' AND subject_id = :wave",
+                {"start": start, "wave": wave.id},
+            )
+    return len(waiting)
+
+
+async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> int:
+    """End an announcement: nothing more is handed over. Returns how many deliveries were cancelled.
+
+    What is being handed over at this moment still gets its answer; what is in doubt stays on record as
+    held, because it may have arrived.
+    """
+    announcement = await find(tx, code)
+    if announcement.state in {"closed", "cancelled"}:
+        raise Conflict(f"{code} is already {announcement.state}")
+    await tx.write(
+        "UPDATE announcement SET control = 'cancel', state = 'cancelled', closed_at = :now WHERE id = :id",
+        {"id": announcement.id, "now": tx.now_us()},
+    )
+    actor = f"operator:{operator}"
+    cancelled = await cancel_rest(tx, announcement.id)
+    await tx.housekeep(
+        "UPDATE schedule SET next_fire_at = NULL WHERE announcement_id = :id", {"id": announcement.id}
+    )
+    await end_holds(tx, announcement.id, kinds=("pause", "canary", "relay", "order"), actor=actor)
+    facts: dict[str, Json] = {
+        "announcement": code,
+        "actor": actor,
+        "reason": reason,
+        "deliveries": cancelled,
+    }
+    tx.record(Event(AuditAction.ANNOUNCEMENT_CANCELLED, facts))
+    return cancelled
+
+
+async def cancel_rest(tx: Transaction, announcement_id: int) -> int:
+    """Cancel what still waits, hold what is in doubt; records nothing where there is nothing."""
+    now = tx.now_us()
+    cancelled = await tx.write_returning(
+        "UPDATE delivery SET state = 'cancelled', changed_at = :now WHERE announcement_id = :id "
+        "AND state IN ('planned', 'deferred') RETURNING id",
+        {"id": announcement_id, "now": now},
+    )
+    held = await tx.write_returning(
+        "UPDATE delivery SET state = 'held', changed_at = :now WHERE announcement_id = :id "
+        "AND state = 'unknown' RETURNING id",
+        {"id": announcement_id, "now": now},
+    )
+    if cancelled or held:
+        code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id)
+        facts = {"announcement": code, "cancelled": len(cancelled), "held": len(held)}
+        tx.record(Event(AuditAction.DELIVERIES_CANCELLED, facts))
+    return len(cancelled)
+
+
+async def send_again(tx: Transaction, reference: str, *, operator: str) -> None:
+    """Let a held delivery be handed over again, with the same Message-ID: a person has decided."""
+    row = await tx.row(
+        "SELECT d.id, d.batch_id, d.state, a.code, a.state AS announced, m.uid FROM delivery d "
+        "JOIN notice n ON n.id = d.notice_id "
+        "JOIN announcement a ON a.id = d.announcement_id JOIN audience_member m ON m.id = d.member_id "
+        "WHERE n.reference = :reference",
+        reference=reference,
+    )
+    if row is None:
+        raise NotFound("there is no delivery with this reference")
+    if row.state != "held" or row.announced != "released":
+        raise Conflict(f"this delivery is {row.state}, only a held one of a running announcement goes again")
+    await tx.write(
+        "UPDATE delivery SET state = 'planned', due_at = :now, changed_at = :now "
+        "WHERE id = :id AND state = 'held'",
+        {"id": row.id, "now": tx.now_us()},
+    )
+    await tx.housekeep(
+        "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE id = :id AND state IN ('done', 'ready')",
+        {"id": row.batch_id},
+    )
+    facts = {
+        "announcement": row.code,
+        "delivery": reference,
+        "member": row.uid,
+        "actor": f"operator:{operator}",
+    }
+    tx.record(Event(AuditAction.DELIVERY_RELEASED, facts))
+
+
+async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
+    """Close an announcement in which nothing is open any more; returns its counts per end state.
+
+    The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
+    """
+    announcement = await find(tx, code)
+    if announcement.state != "released":
+        raise Conflict(f"{code} is {announcement.state}, only a released announcement is closed")
+    account = await reckon(tx, announcement.id)
+    if account.open:
+        raise Conflict(
+            f"{account.open} deliveries of {code} are still open",
+            advice=f"Wait, or decide about the held ones; see `notifier announcements status {code}`.",
+        )
+    outcomes = []
+    async for part in tx.stream(
+        "SELECT reference, state FROM delivery WHERE announcement_id = :id ORDER BY reference",
+        id=announcement.id,
+    ):
+        outcomes += [f"{row.reference} {row.state}".encode() for row in part]
+    await tx.write(
+        "UPDATE announcement SET state = 'closed', closed_at = :now WHERE id = :id",
+        {"id": announcement.id, "now": tx.now_us()},
+    )
+    counts = {state: count for state, count in account.deliveries.items() if count}
+    tx.record(
+        Event(
+            AuditAction.ANNOUNCEMENT_CLOSED,
+            {
+                "announcement": code,
+                "actor": f"operator:{operator}",
+                "counts": counts,
+                "people": account.people,
+                "outcomes": len(outcomes),
+                "root": root(outcomes).hex(),
+            },
+        )
+    )
+    return counts

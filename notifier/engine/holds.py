@@ -1,0 +1,91 @@
+"""Holds: something waits on purpose, and somebody owns the waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event, Json
+from notifier.errors import NotFound
+from notifier.store import Transaction
+
+
+async def open_hold(
+    tx: Transaction, announcement_id: int, *, kind: str, reason: str, owner: str, wave_id: int | None = None
+) -> int:
+    """Open a hold unless one of that kind is open already; returns its id."""
+    existing = await tx.scalar(
+        "SELECT id FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+        id=announcement_id,
+        kind=kind,
+    )
+    if existing is not None:
+        return int(existing)
+    (made,) = await tx.write_returning(
+        "INSERT INTO hold "
+        "(announcement_id, wave_id, kind, reason, owner, opened_at, taken_by, alerts, ended_by) "
+        "VALUES (:announcement, :wave, :kind, :reason, :owner, :now, '', 0, '') RETURNING id",
+        {
+            "announcement": announcement_id,
+            "wave": wave_id,
+            "kind": kind,
+            "reason": reason,
+            "owner": owner,
+            "now": tx.now_us(),
+        },
+    )
+    tx.record(
+        Event(
+            AuditAction.HOLD_OPENED,
+            {"announcement": await _code(tx, announcement_id), "hold": made.id, "kind": kind, "owner": owner},
+        )
+    )
+    return int(made.id)
+
+
+async def take_hold(tx: Transaction, hold_id: int, *, operator: str) -> None:
+    """Note that ``operator`` looks after a hold: its alerts stop."""
+    taken = await tx.write_returning(
+        "UPDATE hold SET taken_by = :operator, taken_at = :now WHERE id = :id AND ended_at IS NULL "
+        "RETURNING announcement_id",
+        {"operator": operator, "now": tx.now_us(), "id": hold_id},
+    )
+    if not taken:
+        raise NotFound(
+            f"there is no open hold {hold_id}", advice="List them with `notifier announcements holds`."
+        )
+    code = await _code(tx, taken[0].announcement_id)
+    facts: dict[str, Json] = {"announcement": code, "hold": hold_id, "actor": f"operator:{operator}"}
+    tx.record(Event(AuditAction.HOLD_TAKEN, facts))
+
+
+async def end_holds(tx: Transaction, announcement_id: int, *, kinds: Sequence[str], actor: str) -> int:
+    """End the open holds of these kinds; returns how many there were."""
+    ended = 0
+    for kind in kinds:
+        rows = await tx.write_returning(
+            "UPDATE hold SET ended_at = :now, ended_by = :actor WHERE announcement_id = :id AND kind = :kind "
+            "AND ended_at IS NULL RETURNING id",
+            {"now": tx.now_us(), "actor": actor, "id": announcement_id, "kind": kind},
+        )
+        for row in rows:
+            code = await _code(tx, announcement_id)
+            facts = {"announcement": code, "hold": row.id, "kind": kind, "actor": actor}
+            tx.record(Event(AuditAction.HOLD_ENDED, facts))
+        ended += len(rows)
+    return ended
+
+
+async def open_holds(tx: Transaction) -> Sequence[Row[Any]]:
+    """Return all open holds, oldest first, with the announcement's code and plan."""
+    return await tx.rows(
+        "SELECT h.*, a.code, a.plan FROM hold h JOIN announcement a ON a.id = h.announcement_id "
+        "WHERE h.ended_at IS NULL ORDER BY h.opened_at, h.id"
+    )
+
+
+async def _code(tx: Transaction, announcement_id: int) -> str:
+    return str(await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id))

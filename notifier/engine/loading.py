@@ -1,0 +1,164 @@
+"""From rows to messages: what a batch needs in memory to hand its next deliveries over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+from sqlalchemy import Row
+
+from notifier import notices
+from notifier.clock import from_instant
+from notifier.deliveries import State
+from notifier.engine.batches import Ending, Lease, Opening
+from notifier.errors import StoreError
+from notifier.keys import Keys, SubjectKey
+from notifier.store import Store
+
+SIGNATURE_CONTEXT = b"signature"
+
+
+class Finisher(Protocol):
+    """Puts the last header fields before a notice: those that are fixed when it is first handed over."""
+
+    def finish(self, message: bytes, date: datetime, kept: bytes | None) -> tuple[bytes, bytes | None]:
+        """Return the complete message for ``date``, and its signature fields where there are any.
+
+        ``kept`` are the signature fields of an earlier attempt: they are used again, byte for byte.
+        """
+        ...
+
+    def return_path(self, reference: str, attempt: int) -> str:
+        """Return the envelope sender that carries the signed token of one attempt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A delivery ready to be opened and handed over."""
+
+    delivery_id: int
+    reference: str
+    member: str
+    customer: str
+    attempt: int
+    message_date: int
+    first_time: bool
+    recipient: str
+    return_path: str
+    site: str
+    time_zone: str
+    content: bytes
+    subject: SubjectKey
+    signature: bytes | None
+
+    def opening(self) -> Opening:
+        """Return what opening its attempt writes."""
+        kept = (
+            self.subject.seal(self.signature, SIGNATURE_CONTEXT)
+            if self.signature and self.first_time
+            else None
+        )
+        return Opening(self.delivery_id, self.reference, self.message_date, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What becomes of a delivery whose answer was lost."""
+
+    hold_unknown: bool
+    unknown_most: int
+
+
+class Loader:
+    """Loads the deliveries of one batch. Dictionaries are few and kept; messages are not."""
+
+    def __init__(self, store: Store, keys: Keys, finisher: Finisher, policy: Policy) -> None:
+        self._store = store
+        self._keys = keys
+        self._finisher = finisher
+        self._policy = policy
+        self._dictionaries: dict[int, bytes] = {}
+
+    async def due(self, lease: Lease, now: int) -> list[int]:
+        """Return the ids of the batch's deliveries that are due, those in doubt last."""
+        async with self._store.read() as tx:
+            rows = await tx.rows(
+                "SELECT id FROM delivery WHERE batch_id = :batch AND due_at <= :now "
+                "AND state IN ('planned', 'deferred', 'unknown') "
+                "ORDER BY CASE WHEN state = 'unknown' THEN 1 ELSE 0 END, due_at, id",
+                batch=lease.batch_id,
+                now=now,
+            )
+        return [row.id for row in rows]
+
+    async def prepare(self, ids: Sequence[int], now: int) -> tuple[list[Prepared], list[Ending]]:
+        """Return the messages of these deliveries, and those that end or are held instead."""
+        async with self._store.read() as tx:
+            source = tx.recordset("ids", "v", id="bigint")
+            rows = await tx.rows(
+                "SELECT d.id, d.reference, d.state, d.attempts, d.message_date, d.signature, "
+                "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
+                "n.sealed, n.dictionary_id, n.digest, p.site, p.state AS point "
+                f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
+                "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
+                "JOIN contact_point p ON p.id = d.contact_point_id "
+                "LEFT JOIN subject_key k ON k.customer_id = p.customer_id AND k.customer_id = d.customer_id",
+                ids=orjson.dumps([{"id": one} for one in ids]).decode(),
+            )
+            for missing in {row.dictionary_id for row in rows} - self._dictionaries.keys():
+                content = await tx.scalar("SELECT content FROM notice_dictionary WHERE id = :id", id=missing)
+                self._dictionaries[missing] = bytes(content)
+        prepared: list[Prepared] = []
+        endings: list[Ending] = []
+        rank = {delivery_id: place for place, delivery_id in enumerate(ids)}
+        for row in sorted(rows, key=lambda row: rank[row.id]):
+            if ending := self._instead(row):
+                endings.append(ending)
+                continue
+            try:
+                prepared.append(self._open(row, now))
+            except StoreError:
+                endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, "unreadable"))
+        return prepared, endings
+
+    def _instead(self, row: Row[Any]) -> Ending | None:
+        if row.point != "usable":
+            return Ending(row.id, row.reference, row.member, State.SUPPRESSED, f"contact-point-{row.point}")
+        if row.wrapped is None:
+            return Ending(row.id, row.reference, row.member, State.SUPPRESSED, "erased")
+        if row.state == State.UNKNOWN and (
+            self._policy.hold_unknown or row.attempts >= self._policy.unknown_most
+        ):
+            return Ending(row.id, row.reference, row.member, State.HELD, "answer-lost")
+        return None
+
+    def _open(self, row: Row[Any], now: int) -> Prepared:
+        subject = self._keys.subject(row.uid, row.wrapped)
+        packed = subject.open(row.sealed, notices.SEAL_CONTEXT)
+        recipient, message = notices.unpack(packed, self._dictionaries[row.dictionary_id])
+        if notices.keyed_digest(message, self._keys.index) != row.digest:
+            raise StoreError("a notice does not match its digest")
+        first_time = row.message_date is None
+        date = now if first_time else row.message_date
+        kept = subject.open(row.signature, SIGNATURE_CONTEXT) if row.signature else None
+        content, signature = self._finisher.finish(message, from_instant(date), kept)
+        return Prepared(
+            delivery_id=row.id,
+            reference=row.reference,
+            member=row.member,
+            customer=row.number,
+            attempt=row.attempts + 1,
+            message_date=date,
+            first_time=first_time,
+            recipient=recipient,
+            return_path=self._finisher.return_path(row.reference, row.attempts + 1),
+            site=row.site,
+            time_zone=row.time_zone,
+            content=content,
+            subject=subject,
+            signature=signature,
+        )

@@ -1,0 +1,156 @@
+"""When things fire. APScheduler only wakes us; the ``schedule`` table is the truth.
+
+A fire is one transaction: compare-and-set of ``next_fire_at``, a ``send_run`` row whose unique constraint
+lets one of several workers win, and what the firing does. So a restart, a late timer or two processes
+fire once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
+from notifier.engine.batches import plain
+from notifier.engine.holds import end_holds, open_hold
+from notifier.errors import Refused
+from notifier.store import Store, Transaction
+
+CANARY_GOOD_ENOUGH = 80
+"""Percent of the canary that must have been accepted before the waves go on by themselves."""
+
+Release = Callable[[Transaction, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A schedule that fired."""
+
+    kind: str
+    announcement_id: int
+    refused: str = ""
+    """Why what was due could not be done."""
+
+
+async def next_fire(store: Store) -> int | None:
+    """Return the instant of the earliest schedule, or ``None``."""
+    async with store.read() as tx:
+        found = await tx.scalar("SELECT min(next_fire_at) FROM schedule WHERE next_fire_at IS NOT NULL")
+    return None if found is None else int(found)
+
+
+async def fire_due(store: Store, *, release: Release, refused: Release) -> list[Fired]:
+    """Fire everything that is due; returns what this process fired.
+
+    ``release`` enqueues an announcement at the end of its countdown, in the firing's own transaction. If
+    it refuses (an approval has expired or been voided), the schedule is spent and ``refused`` notes that.
+    """
+    async with store.read() as tx:
+        now = tx.now_us()
+        due = await tx.rows(
+            "SELECT id, announcement_id, kind, subject_id, next_fire_at FROM schedule "
+            "WHERE next_fire_at <= :now ORDER BY next_fire_at, id",
+            now=now,
+        )
+    fired = []
+    for row in due:
+        try:
+            async with store.begin() as tx:
+                if not await _win(tx, row.id, row.next_fire_at):
+                    continue
+                if row.kind == "release":
+                    await release(tx, row.announcement_id)
+                else:
+                    await start_wave(tx, row.announcement_id, row.subject_id)
+            fired.append(Fired(row.kind, row.announcement_id))
+        except Refused as no:
+            async with store.begin() as tx:
+                if await _win(tx, row.id, row.next_fire_at):
+                    await refused(tx, row.announcement_id)
+            fired.append(Fired(row.kind, row.announcement_id, str(no)))
+    return fired
+
+
+async def _win(tx: Transaction, schedule_id: int, fire_at: int) -> bool:
+    moved = await tx.housekeep(
+        "UPDATE schedule SET next_fire_at = NULL WHERE id = :id AND next_fire_at = :seen RETURNING id",
+        {"id": schedule_id, "seen": fire_at},
+    )
+    if not moved:
+        return False
+    won = await tx.housekeep(
+        "INSERT INTO send_run (schedule_id, fire_at, fired_at) VALUES (:id, :fire_at, :now) "
+        "ON CONFLICT DO NOTHING RETURNING id",
+        {"id": schedule_id, "fire_at": fire_at, "now": tx.now_us()},
+    )
+    return bool(won)
+
+
+async def start_wave(tx: Transaction, announcement_id: int, wave_id: int) -> None:
+    """Make a wave's batches ready. A wave behind a canary starts by itself only if the canary went well;
+    otherwise it stays held until a person resumes it.
+    """
+    wave = await tx.row(
+        "SELECT w.number, w.state, w.people, a.code FROM wave w "
+        "JOIN announcement a ON a.id = w.announcement_id WHERE w.id = :id",
+        id=wave_id,
+    )
+    if wave is None or wave.state in {"ready", "done"}:
+        return
+    if wave.state == "held" and not await canary_went_well(tx, announcement_id):
+        return
+    await ready_wave(tx, announcement_id, wave_id)
+
+
+async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int) -> None:
+    """Make a wave's batches ready now and end the hold before them."""
+    (wave,) = await tx.write_returning(
+        "UPDATE wave SET state = 'ready' WHERE id = :id RETURNING number, people", {"id": wave_id}
+    )
+    await tx.write(
+        "UPDATE send_batch SET state = 'ready', not_before = COALESCE((SELECT min(due_at) FROM delivery "
+        "WHERE batch_id = send_batch.id), 0) WHERE wave_id = :id AND state = 'planned'",
+        {"id": wave_id},
+    )
+    code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id)
+    if wave.number == 0:
+        await _hold_the_rest(tx, announcement_id)
+    else:
+        await end_holds(tx, announcement_id, kinds=("canary",), actor="system")
+    tx.record(
+        Event(
+            AuditAction.WAVE_STARTED,
+            {"announcement": code, "wave": wave.number, "people": wave.people, "actor": "system"},
+        )
+    )
+
+
+async def _hold_the_rest(tx: Transaction, announcement_id: int) -> None:
+    """Open the hold in which the waves behind a canary wait."""
+    row = await tx.row(
+        "SELECT w.id, a.author, a.plan FROM wave w JOIN announcement a ON a.id = w.announcement_id "
+        "WHERE a.id = :id AND w.state = 'held' ORDER BY w.number LIMIT 1",
+        id=announcement_id,
+    )
+    if row is None:
+        return
+    minutes = int(plain(row.plan).get("canary_hold_minutes") or 0)
+    reason = (
+        f"goes on by itself in {minutes} minutes if {CANARY_GOOD_ENOUGH} % of the canary were accepted"
+        if minutes
+        else "waits for a person to look at the canary and resume"
+    )
+    await open_hold(tx, announcement_id, kind="canary", reason=reason, owner=row.author, wave_id=row.id)
+
+
+async def canary_went_well(tx: Transaction, announcement_id: int) -> bool:
+    """Say whether enough of the canary was accepted."""
+    row = await tx.row(
+        "SELECT count(*) AS people, "
+        "sum(CASE WHEN d.state IN ('accepted', 'delivered') THEN 1 ELSE 0 END) AS good "
+        "FROM delivery d JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id "
+        "WHERE d.announcement_id = :id AND w.number = 0",
+        id=announcement_id,
+    )
+    return row is not None and row.people > 0 and 100 * (row.good or 0) >= CANARY_GOOD_ENOUGH * row.people

@@ -1,0 +1,272 @@
+"""``run_batch``: the only code that hands notices over.
+
+While half of what is open is still with the channel, the answers of the other half are committed and the
+next attempts are opened in the same transaction, so the channel never waits for the store and the store
+writes hundreds of rows at a time. Answers are never held back across a wait: what has been answered is
+committed within ``FLUSH_AFTER`` even if nothing else moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifier.channels import Channel, Envelope, Outcome, OutcomeKind
+from notifier.clock import to_instant
+from notifier.deliveries import State
+from notifier.engine import batches
+from notifier.engine.attempts import Settled
+from notifier.engine.batches import Ending, Lease
+from notifier.engine.loading import Loader, Prepared
+from notifier.engine.spill import Spill
+from notifier.engine.windows import SECOND, BackOff, Window
+from notifier.errors import LostLease
+from notifier.settings import SendingSettings
+from notifier.store import Store
+
+FLUSH_AFTER = 0.05
+"""Seconds an answer waits at most for company before it is committed."""
+
+ABOUT_US = frozenset({"relay-down", "about-us"})
+"""Reasons that say nothing about the recipient: the batch stops opening hand-overs and waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How a run of a batch ended."""
+
+    accepted: int
+    closed: int
+    relay_trouble: str = ""
+    """The reason, where the relay and not the recipients was the trouble."""
+
+
+def window_of(plan: dict[str, object]) -> Window | None:
+    """Return the send window of an announcement's plan, if it has one."""
+    raw = plan.get("window")
+    if not isinstance(raw, dict):
+        return None
+    return Window(time.fromisoformat(raw["from"]), time.fromisoformat(raw["to"]))
+
+
+class BatchRun:
+    """One run over one leased batch."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        lease: Lease,
+        loader: Loader,
+        channel: Channel,
+        spill: Spill,
+        settings: SendingSettings,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._loader = loader
+        self._channel = channel
+        self._spill = spill
+        self._settings = settings
+        self._stop = stop
+        self._back_off = BackOff(settings.retry_first_seconds, settings.retry_longest_seconds)
+        self._window = window_of(lease.plan)
+        deadline = lease.plan.get("deadline", 0)
+        self._deadline = deadline if isinstance(deadline, int) else 0
+        self._draw = random.Random()  # noqa: S311 - jitter, not a secret
+        self._settled: list[Settled] = []
+        self._endings: list[Ending] = []
+        self._open: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._lease_ends = 0.0
+        self._accepted = 0
+        self._closed = 0
+        self._halt = ""
+        """Why nothing more is opened in this run: trouble with relay or store, pause, cancel."""
+        self._failure: BaseException | None = None
+
+    async def run(self) -> BatchResult:
+        """Hand over everything in the batch that is due; on return all answers are committed and the batch
+        is given back. Raises ``LostLease`` if it was taken over meanwhile.
+        """
+        self._extend()
+        keeper = asyncio.create_task(self._keep_lease())
+        try:
+            await self._work()
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, *self._open, return_exceptions=True)
+            if not isinstance(self._failure, LostLease):
+                await self._flush([])
+        about_us = self._halt if self._halt in ABOUT_US else ""
+        pause = self._settings.relay_pause_seconds * SECOND if about_us else 0
+        await batches.give_back(
+            self._store,
+            self._lease,
+            quarantine_us=int(self._settings.quarantine_seconds * SECOND),
+            not_before=self._now() + int(pause),
+        )
+        return BatchResult(self._accepted, self._closed, about_us)
+
+    async def _work(self) -> None:
+        ids = deque(await self._loader.due(self._lease, self._now()))
+        ready: deque[Prepared] = deque()
+        low = max(1, self._settings.concurrency // 2)
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            halted = self._stop() or bool(self._halt)
+            if not halted and not ready and ids:
+                part = [ids.popleft() for _ in range(min(low, len(ids)))]
+                prepared, endings = await self._loader.prepare(part, self._now())
+                ready.extend(prepared)
+                self._endings += endings
+                continue
+            room = self._settings.concurrency - len(self._open)
+            if not halted and ready and room >= min(low, len(ready)):
+                await self._flush([ready.popleft() for _ in range(min(room, len(ready)))])
+                continue
+            if not self._open:
+                await self._flush([])
+                if halted or not (ready or ids):
+                    return
+                continue
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait until something is answered; commit answers that have waited long enough."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), FLUSH_AFTER)
+        except TimeoutError:
+            if self._settled:
+                await self._flush([])
+
+    async def _flush(self, chosen: list[Prepared]) -> None:
+        """Commit what is known and open what was chosen; then hand over exactly what the store opened."""
+        settled, self._settled = self._settled, []
+        endings, self._endings = self._endings, []
+        if not (settled or endings or chosen):
+            return
+        openings = [one.opening() for one in chosen]
+        pause = 0.1
+        while True:
+            try:
+                flushed = await batches.flush(self._store, self._lease, settled, openings, endings)
+                break
+            except (SQLAlchemyError, OSError):
+                # The store is unwell: keep the answers, send nothing new, try again with the same lease.
+                if asyncio.get_running_loop().time() > self._lease_ends:
+                    raise LostLease from None
+                openings, chosen = [], []
+                self._halt = self._halt or "store-unwell"
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+        self._closed += len(settled)
+        if flushed.control != "run":
+            self._halt = self._halt or flushed.control
+        for one in chosen:
+            if one.delivery_id in flushed.opened:
+                task = asyncio.create_task(self._hand_over(one))
+                self._open.add(task)
+                task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        if len(self._open) <= self._settings.concurrency // 2:
+            self._wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._wake.set()
+
+    async def _hand_over(self, one: Prepared) -> None:
+        envelope = Envelope(
+            recipient=one.recipient,
+            return_path=one.return_path,
+            content=one.content,
+            site=one.site,
+            not_after=self._lease_ends - 1.0,
+        )
+        opened_at = self._now()
+        done = False
+
+        def settle(outcome: Outcome) -> None:
+            nonlocal done
+            if done:
+                return
+            done = True
+            try:
+                self._spill.note(self._lease.token, one.delivery_id, outcome)
+            except OSError:
+                self._halt = self._halt or "store-unwell"
+            self._note(one, opened_at, outcome)
+
+        try:
+            settle(await self._channel.send(envelope, settle))
+        except Exception:  # noqa: BLE001 - whatever went wrong, the message may have left
+            settle(Outcome(OutcomeKind.UNKNOWN, reason="channel-error"))
+
+    def _note(self, one: Prepared, opened_at: int, outcome: Outcome) -> None:
+        now = self._now()
+        state, due_at = self._consequence(one, outcome, now)
+        self._accepted += outcome.kind is OutcomeKind.ACCEPTED
+        if outcome.reason in ABOUT_US:
+            self._halt = self._halt or outcome.reason
+        self._settled.append(
+            Settled(
+                delivery_id=one.delivery_id,
+                reference=one.reference,
+                number=one.attempt,
+                opened_at=opened_at,
+                member=one.member,
+                code=self._lease.code,
+                outcome=outcome,
+                state=state,
+                due_at=due_at,
+                subject=one.subject,
+                recipient=one.recipient,
+                customer=one.customer,
+                content=one.content,
+            )
+        )
+
+    def _consequence(self, one: Prepared, outcome: Outcome, now: int) -> tuple[State, int]:
+        if outcome.kind is OutcomeKind.ACCEPTED:
+            return State.ACCEPTED, 0
+        if outcome.kind is OutcomeKind.REJECTED:
+            return State.REJECTED, 0
+        if outcome.kind is OutcomeKind.UNKNOWN:
+            return State.UNKNOWN, now + int(self._settings.quarantine_seconds * SECOND)
+        if now - one.message_date > self._settings.give_up_hours * 3600 * SECOND:
+            return State.EXPIRED, 0
+        due = self._back_off.wait(
+            one.attempt, asked=outcome.retry_after, now=now, deadline=self._deadline, draw=self._draw
+        )
+        return State.DEFERRED, self._window.next(due, one.time_zone) if self._window else due
+
+    def _now(self) -> int:
+        return to_instant(self._store.clock.now())
+
+    def _extend(self) -> None:
+        self._lease_ends = asyncio.get_running_loop().time() + self._settings.lease_seconds
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease each third of its length; a lost lease fails the run."""
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / 3)
+            try:
+                await batches.renew(self._store, self._lease, int(self._settings.lease_seconds * SECOND))
+                self._extend()
+            except LostLease as lost:
+                self._failure = lost
+                self._wake.set()
+                return
+            except (SQLAlchemyError, OSError):
+                continue

@@ -1,0 +1,71 @@
+"""When a person may be written to, and when to try again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from notifier.clock import from_instant, to_instant
+
+FALLBACK_ZONE = "Etc/UTC"
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The hours of a day in which a person is written to, in that person's own time zone."""
+
+    opens: time
+    closes: time
+
+    def next(self, instant: int, zone: str) -> int:
+        """Return ``instant`` if it lies in the window in ``zone``, else the next opening, as an instant.
+
+        Across a change to daylight-saving time the wall clock counts, as it does for the reader. A window
+        that closes before it opens runs over midnight.
+        """
+        local = from_instant(instant).astimezone(_zone(zone))
+        now = local.time()
+        inside = (
+            self.opens <= now < self.closes
+            if self.opens < self.closes
+            else now >= self.opens or now < self.closes
+        )
+        if inside:
+            return instant
+        opening = datetime.combine(local.date(), self.opens, local.tzinfo)
+        if opening <= local:
+            opening = datetime.combine(local.date() + timedelta(days=1), self.opens, local.tzinfo)
+        return to_instant(opening)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or FALLBACK_ZONE)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo(FALLBACK_ZONE)
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """How long to wait before the next hand-over."""
+
+    first_seconds: float
+    longest_seconds: float
+
+    def wait(self, attempt: int, *, asked: float | None, now: int, deadline: int, draw: random.Random) -> int:
+        """Return the instant of the next try after ``attempt`` failed for now.
+
+        It doubles from ``first_seconds`` to ``longest_seconds``, with jitter (between half and all of it),
+        and is never shorter than the other side ``asked`` for. While a ``deadline`` (an instant, 0 for
+        none) lies ahead, at most a third of what is left is waited, so that several tries fit in.
+        """
+        longest = min(self.longest_seconds, self.first_seconds * 2 ** min(attempt - 1, 30))
+        wait = longest * (0.5 + draw.random() / 2)
+        if deadline > now:
+            wait = min(wait, (deadline - now) / SECOND / 3)
+        return now + int(max(wait, asked or 0.0) * SECOND)

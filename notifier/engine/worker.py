@@ -1,0 +1,205 @@
+"""The worker: the one process part that plans, sends, sequences the audit trail and raises alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifier.channels import Channel
+from notifier.clock import from_instant
+from notifier.engine import batches, control, holds, recovery, schedule
+from notifier.engine.dispatch import Dispatcher
+from notifier.engine.loading import Finisher, Loader, Policy
+from notifier.engine.ownership import Ownership
+from notifier.engine.schedule import Release
+from notifier.engine.sending import BatchResult, BatchRun
+from notifier.engine.spill import Spill
+from notifier.engine.windows import SECOND
+from notifier.errors import StoreError
+from notifier.keys import Keys
+from notifier.settings import SendingSettings
+from notifier.store import Store
+
+log = structlog.get_logger()
+
+_DUE_EVERY = 15
+_LEASES_EVERY = 5
+_HYGIENE_EVERY = 60
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the composition root gives the worker."""
+
+    store: Store
+    keys: Keys
+    channel: Channel
+    finisher: Finisher
+    dispatcher: Dispatcher
+    settings: SendingSettings
+    state_folder: Path
+    release: Release
+    """Enqueues an announcement at the end of its countdown."""
+    refused: Release
+    """Notes that a release could not be carried out."""
+    sequence: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+    """Runs the audit trail's sequencer until told to stop."""
+    raise_alerts: Callable[[], Awaitable[int]]
+
+
+class Worker:
+    """Runs until told to stop; then what is being handed over is finished and nothing new is begun."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._ownership = Ownership(parts.store, parts.state_folder, self._name)
+        policy = Policy(parts.settings.unknown_policy == "hold", parts.settings.unknown_most)
+        self._loader = Loader(parts.store, parts.keys, parts.finisher, policy)
+        self._spills = parts.state_folder / "spill"
+        self._stop = asyncio.Event()
+        self._timers = AsyncIOScheduler(timezone="UTC")
+        self._cool_until = 0.0
+        self.alive = False
+        """Whether the worker has started and not yet stopped: for the health page."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Be the worker until ``stop``. Raises ``Conflict`` at once if another worker is at it."""
+        parts = self._parts
+        async with self._ownership, parts.channel:
+            await self._recover()
+            sequencing = asyncio.create_task(parts.sequence(self._stop))
+            self._start_timers()
+            self.alive = True
+            watching = asyncio.create_task(self._watch(stop))
+            try:
+                await parts.dispatcher.run(self._run_batch, self._stop)
+            finally:
+                self.alive = False
+                self._stop.set()
+                watching.cancel()
+                self._timers.shutdown(wait=False)
+                await sequencing
+                with suppress(asyncio.CancelledError):
+                    await watching
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stop.set()
+
+    async def _recover(self) -> None:
+        """Settle what a predecessor left: its answers from spill files, the rest as in doubt."""
+        parts = self._parts
+        retry = int(parts.settings.retry_first_seconds * SECOND)
+        settled = await recovery.replay(parts.store, self._spills, retry_us=retry)
+        in_doubt = await recovery.void_leases(
+            parts.store, quarantine_seconds=parts.settings.quarantine_seconds
+        )
+        if settled or in_doubt:
+            log.info("recovered", settled=settled, in_doubt=in_doubt)
+
+    def _start_timers(self) -> None:
+        """Timers only wake us; what is due stands in the store."""
+        self._timers.add_job(self._due, "interval", seconds=_DUE_EVERY, id="due-every")
+        self._timers.add_job(self._due, "date", id="due")
+        self._timers.add_job(self._leases, "interval", seconds=_LEASES_EVERY, id="leases")
+        self._timers.add_job(self._hygiene, "interval", seconds=_HYGIENE_EVERY, id="hygiene")
+        self._timers.add_job(self._hygiene, "date", id="hygiene-now")
+        self._timers.start()
+
+    async def _due(self) -> None:
+        """Fire what is due and arm the timer for what comes next."""
+        parts = self._parts
+        try:
+            for fired in await schedule.fire_due(parts.store, release=parts.release, refused=parts.refused):
+                if fired.refused:
+                    log.warning("could not fire", kind=fired.kind, why=fired.refused)
+            upcoming = await schedule.next_fire(parts.store)
+        except (SQLAlchemyError, OSError, StoreError) as error:
+            log.warning("the schedule could not be read", error=type(error).__name__)
+            return
+        parts.dispatcher.sweep()
+        if upcoming is not None:
+            soon = max(from_instant(upcoming), parts.store.clock.now())
+            self._timers.add_job(self._due, "date", run_date=soon, id="due", replace_existing=True)
+
+    async def _leases(self) -> None:
+        """Look for schedules other commands have added, batches whose lease ran out, answers in spills."""
+        await self._due()
+        with suppress(SQLAlchemyError, OSError, StoreError):
+            await self._ownership.renew()
+            retry = int(self._parts.settings.retry_first_seconds * SECOND)
+            await recovery.replay(self._parts.store, self._spills, retry_us=retry)
+
+    async def _hygiene(self) -> None:
+        """Cancel what a cancelled announcement still holds; alert about holds nobody has taken."""
+        try:
+            async with self._parts.store.begin() as tx:
+                for row in await tx.rows(
+                    "SELECT DISTINCT a.id FROM announcement a JOIN delivery d ON d.announcement_id = a.id "
+                    "WHERE a.control = 'cancel' AND d.state IN ('planned', 'deferred', 'unknown')"
+                ):
+                    await control.cancel_rest(tx, row.id)
+            await self._parts.raise_alerts()
+        except (SQLAlchemyError, OSError, StoreError) as error:
+            log.warning("hygiene failed", error=type(error).__name__)
+
+    async def _run_batch(self) -> bool:
+        """Claim and run one batch; false if none is due or sending must wait."""
+        parts = self._parts
+        now = asyncio.get_running_loop().time()
+        if now < self._cool_until:
+            return False
+        settings = parts.settings
+        lease = await batches.claim(
+            parts.store,
+            worker=self._name,
+            lease_us=int(settings.lease_seconds * SECOND),
+            quarantine_us=int(settings.quarantine_seconds * SECOND),
+        )
+        if lease is None:
+            return False
+        spill = Spill(self._spills)
+        run = BatchRun(
+            store=parts.store,
+            lease=lease,
+            loader=self._loader,
+            channel=parts.channel,
+            spill=spill,
+            settings=settings,
+            stop=self._stop.is_set,
+        )
+        try:
+            result = await run.run()
+        except BaseException:
+            spill.abandon()  # Its lines settle what could not be committed here.
+            raise
+        spill.close()
+        await self._heed(lease.announcement_id, result)
+        return True
+
+    async def _heed(self, announcement_id: int, result: BatchResult) -> None:
+        """Wait where the relay is the trouble, and let somebody know until it is over."""
+        if not result.relay_trouble and not result.accepted:
+            return
+        if result.relay_trouble:
+            self._cool_until = asyncio.get_running_loop().time() + self._parts.settings.relay_pause_seconds
+        async with self._parts.store.begin() as tx:
+            if result.relay_trouble:
+                owner = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=announcement_id)
+                await holds.open_hold(
+                    tx, announcement_id, kind="relay", reason=result.relay_trouble, owner=str(owner)
+                )
+            else:
+                await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")

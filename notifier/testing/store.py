@@ -1,0 +1,44 @@
+"""A store that fails on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from sqlalchemy.exc import OperationalError
+
+from notifier.store import Store, Transaction
+
+Failure = Literal["", "unkept", "kept"]
+
+
+class _Abandon(Exception):  # noqa: N818 - never seen outside this file
+    """Undo the transaction."""
+
+
+class FaultyStore(Store):
+    """Asks ``plan`` with the running number of each commit whether it fails, and how.
+
+    ``unkept``: the commit fails and nothing of it is kept. ``kept``: everything is kept, but the caller is
+    told that it failed, as when the connection breaks before the answer.
+    """
+
+    plan: Callable[[int], Failure] = staticmethod(lambda _number: "")
+    commits = 0
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """Open a transaction whose commit may fail as planned."""
+        failure: Failure = ""
+        try:
+            async with super().begin() as transaction:
+                yield transaction
+                self.commits += 1
+                failure = self.plan(self.commits)
+                if failure == "unkept":
+                    raise _Abandon
+        except _Abandon:
+            pass
+        if failure:
+            raise OperationalError("COMMIT", {}, OSError(failure))
