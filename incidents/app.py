@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from incidents.cli import installation
+from incidents.cli import room as incidents_cli
 from incidents.migrations import require_current
 from notifier import __version__
 from notifier.cli import Application, fail
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 app.add_typer(installation.app)
 app.add_typer(operators_cli.app, name="operators")
+app.add_typer(incidents_cli.app, name="incidents")
 
 
 def _version(wanted: bool) -> None:

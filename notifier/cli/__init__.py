@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from notifier.clock import Clock, SystemClock
 from notifier.errors import NotifierError
@@ -70,9 +71,7 @@ def run(act: Coroutine[Any, Any, T]) -> T:
 
 def fail(error: NotifierError) -> NoReturn:
     """Print what went wrong and what to do, and leave with the error's exit code."""
-    err.print(
-        f"[bold red]Refused:[/] {error}" if error.exit_code == 1 else f"[bold red]Wrong input:[/] {error}"
-    )
+    err.print(f"[bold red]{'Refused' if error.exit_code == 1 else 'Wrong input'}:[/] {escape(str(error))}")
     if advice := error.advice():
-        err.print(advice)
+        err.print(advice, markup=False)
     raise typer.Exit(error.exit_code)

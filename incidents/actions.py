@@ -1,0 +1,20 @@
+"""What incidents put on record; ``notifier.audit.actions`` has the engine's."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class IncidentAction(StrEnum):
+    """The kinds of audit entry about incidents."""
+
+    DECLARED = "incident:declared"
+    REVISED = "incident:revised"
+    STEP_TAKEN = "incident:step"
+    AFFECTED_BY_CRITERIA = "affected:criteria"
+    AFFECTED_BY_LIST = "affected:list"
+    AFFECTED_TYPED = "affected:typed"
+    AFFECTED_FOR_ACCOUNT = "affected:account"
+    AFFECTED_EXCLUDED = "affected:excluded"
+    AFFECTED_READMITTED = "affected:readmitted"
+    CONTACT_POINTS_COMPROMISED = "affected:compromised"

@@ -1,0 +1,56 @@
+"""What the commands of incidents share: their arguments, and how they print."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from incidents import records
+from incidents.history import Change
+from incidents.records import reading
+from notifier.cli import err, out
+from notifier.errors import BadInput
+
+Code = Annotated[str, typer.Argument(metavar="CODE", help="The incident, such as INC-2026-001.")]
+Who = Annotated[str, typer.Option(help="The operator who does this.")]
+
+
+def read_record(file: Path) -> records.IncidentRecord:
+    """Read the record in ``file``; anything wrong with either is ``BadInput``."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(reading.MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"the file cannot be read: {error.strerror}", advice="Check its name.") from None
+    return records.read(content)
+
+
+def utc(moment: datetime) -> str:
+    """Return a moment as people compare them: in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def described(change: Change) -> dict[str, str]:
+    """Return a change as plain data."""
+    return {"field": change.path, "before": change.before, "after": change.after}
+
+
+def print_changes(found: list[dict[str, str]]) -> None:
+    """Print what differs between two revisions."""
+    for change in found:
+        out.print(f"  {escape(change['field'])}:", style="bold")
+        for sign, style, value in (("-", "red", change["before"]), ("+", "green", change["after"])):
+            if value:
+                out.print(f"    {sign} {escape(value)}", style=style)
+
+
+def print_open(found: dict[str, Any]) -> None:
+    """Print what is unknown yet, and what somebody should look at."""
+    if found["unknown"]:
+        out.print(f"Unknown yet: {', '.join(found['unknown'])}.")
+    for warning in found["warnings"]:
+        err.print(f"[yellow]Note:[/] {escape(warning)}.")

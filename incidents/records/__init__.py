@@ -1,0 +1,179 @@
+"""The record of an incident: what is known about it, what customers are told, and what stays inside.
+
+Every field may be the word ``unknown``, meaning unknown *yet*; leaving it out means the same. What stands
+under ``internal`` is for the company alone: nothing made for customers reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from incidents.errors import BadRecord, Problem
+from incidents.records import reading
+from incidents.records.fields import (
+    UNKNOWN,
+    AddressField,
+    CategoriesField,
+    CategoryKey,
+    DayField,
+    EmailField,
+    LineField,
+    LocaleKey,
+    MomentField,
+    NotesField,
+    SaidField,
+    SaidListField,
+    TextField,
+    ToldField,
+    Wrong,
+    ZoneField,
+)
+
+__all__ = [
+    "Contact",
+    "IncidentRecord",
+    "Internal",
+    "Occurred",
+    "Texts",
+    "canonical",
+    "digest",
+    "read",
+    "schema",
+]
+
+
+_PARTS = ("occurred", "contact", "texts", "internal")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Occurred(_Part):
+    """When it happened; for a single moment both ends are the same."""
+
+    from_: MomentField = Field(default=None, alias="from")
+    to: MomentField = None
+
+
+class Contact(_Part):
+    """Who answers questions: a person or desk that can, not a no-reply address."""
+
+    name: LineField = None
+    role: LineField = None
+    email: EmailField = None
+    phone: LineField = None
+    hours: LineField = None
+    address: TextField = None
+
+
+class Texts(_Part):
+    """What customers read, in one language."""
+
+    summary: SaidField = None
+    """First sentence: what happened, that the reader's data was involved, the first thing to do."""
+    what_happened: SaidListField = ()
+    measures: SaidListField = ()
+    unknowns: SaidListField = ()
+    consequences: dict[CategoryKey, SaidListField] = Field(default_factory=dict)
+    """Per data category; ``*`` is for everybody."""
+    advice: dict[CategoryKey, SaidListField] = Field(default_factory=dict)
+
+    @field_validator("consequences", "advice", mode="before")
+    @classmethod
+    def _unknown_is_none_yet(cls, value: object) -> object:
+        return {} if value in (None, UNKNOWN) else value
+
+
+class Internal(_Part):
+    """What never leaves the company."""
+
+    notes: NotesField = ()
+    systems: NotesField = ()
+    ticket: LineField = None
+
+
+class IncidentRecord(_Part):
+    """Everything on record about an incident."""
+
+    title: LineField = None
+    occurred: Occurred = Occurred()
+    detected: MomentField = None
+    told_by_third_party: ToldField = None
+    confirmed: MomentField = None
+    contained: MomentField = None
+    time_zone: ZoneField = None
+    """The zone in which customers read the moments; unknown means the organisation's."""
+    data_categories: CategoriesField = None
+    cause: TextField = None
+    contact: Contact = Contact()
+    next_update: DayField = None
+    check_address: AddressField = None
+    """Where customers check a notice; unknown means the organisation's."""
+    texts: dict[LocaleKey, Texts] = Field(default_factory=dict)
+    internal: Internal = Internal()
+
+    @field_validator(*_PARTS, mode="before")
+    @classmethod
+    def _unknown_is_empty(cls, value: object) -> object:
+        return {} if value in (None, UNKNOWN) else value
+
+
+def read(content: bytes) -> IncidentRecord:
+    """Read a record from YAML or JSON; every problem is named at once, with its place and remedy."""
+    source = reading.read(content)
+    return validated(source.value, source)
+
+
+def validated(value: Any, source: reading.Source | None = None) -> IncidentRecord:
+    """Return the record that plain data states, or raise ``BadRecord``."""
+    try:
+        return IncidentRecord.model_validate(value)
+    except ValidationError as error:
+        problems = [_problem(found, source) for found in error.errors()]
+        raise BadRecord(problems) from None
+
+
+def _problem(found: Any, source: reading.Source | None) -> Problem:
+    path = tuple(part for part in found["loc"] if part != "[key]")
+    line = source.line(path) if source else None
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, Wrong):
+        what, remedy = cause.what, cause.remedy
+    elif found["type"] == "extra_forbidden":
+        what, remedy = "is no field of a record", "Check its spelling; notes belong under internal.notes."
+    else:
+        what, remedy = "has the wrong form", "Write `name: value` lines below it, or the word unknown."
+    return Problem(reading.dotted(path), what, remedy, line)
+
+
+def plain(record: IncidentRecord) -> dict[str, Any]:
+    """Return the record as JSON-ready data, in the form ``validated`` reads."""
+    return record.model_dump(by_alias=True)
+
+
+def canonical(record: IncidentRecord) -> bytes:
+    """Return the record's canonical JSON: sorted names, no spaces, UTF-8."""
+    return json.dumps(plain(record), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(record: IncidentRecord) -> str:
+    """Return the SHA-256 of the canonical JSON, hex: what the audit trail commits to."""
+    return hashlib.sha256(canonical(record)).hexdigest()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a record."""
+    made = IncidentRecord.model_json_schema(by_alias=True)
+    for part in (made, *made["$defs"].values()):
+        for name, field in part["properties"].items():
+            field.pop("title", None)
+            if "default" in field and field["default"] is None:
+                field["default"] = UNKNOWN
+            if (name in _PARTS and part is made) or name in {"consequences", "advice"}:
+                part["properties"][name] = {"anyOf": [field, {"const": UNKNOWN}]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

@@ -1,0 +1,91 @@
+"""The incident record as a value."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from incidents import examples, records
+from incidents.errors import BadRecord
+from incidents.history import changes
+from incidents.lifecycle import State, Step, after, possible_steps
+from incidents.records import checks, reading
+
+SCHEMA = Path(__file__).parents[2] / "docs/reference/incident.schema.json"
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def test_every_field_may_be_unknown() -> None:
+    """A record of the word unknown alone is the empty record."""
+    names = records.IncidentRecord.model_fields
+    written = "\n".join(f"{name}: unknown" for name in names if name != "internal").encode()
+    assert records.read(written) == records.read(b"title: unknown")
+    assert set(checks.unknown(records.read(written))) >= {"title", "detected", "cause", "data_categories"}
+
+
+@pytest.mark.parametrize("name", list(examples.TITLES))
+def test_the_ready_records_are_complete(name: str) -> None:
+    """No warning, and plain data reads back as the same record, from YAML and from JSON."""
+    record = records.read(examples.text(name).encode())
+    assert checks.warnings(record, NOW) == []
+    assert records.validated(records.plain(record)) == record
+    assert records.read(json.dumps(records.plain(record)).encode()) == record
+
+
+def test_the_published_schema_is_current() -> None:
+    """docs/reference/incident.schema.json is what the command prints."""
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == records.schema()
+
+
+def test_all_problems_are_named_at_once_with_their_lines() -> None:
+    """Path, line and remedy for each."""
+    with pytest.raises(BadRecord) as refused:
+        records.read(b"titel: x\ndetected: soon\ntexts:\n  de:\n    advice:\n      shoes: [a]\n")
+    found = {problem.path: problem.line for problem in refused.value.problems}
+    assert found == {"titel": 1, "detected": 2, "texts.de.advice.shoes": 6}
+
+
+def test_yaml_guesses_nothing() -> None:
+    """Words that YAML 1.1 reads as booleans, dates or numbers stay texts."""
+    assert reading.read(b"a: no\nb: 2026-03-01\nc: 0123\nd: 1e3\ne: ~\n").value == {
+        "a": "no",
+        "b": "2026-03-01",
+        "c": "0123",
+        "d": "1e3",
+        "e": None,
+    }
+
+
+def test_odd_orders_are_warned_about() -> None:
+    """An end before the beginning, a moment in the future, a promised update that has passed."""
+    record = records.read(
+        b"occurred: {from: '2026-11-02T00:00:00Z', to: '2026-11-01T00:00:00Z'}\n"
+        b"detected: 2030-01-01T00:00:00Z\nnext_update: 2026-11-01\ncontact: {email: no-reply@example.com}\n"
+    )
+    said = " ".join(checks.warnings(record, NOW))
+    for expected in ("occurred.to is before", "detected lies in the future", "has passed", "no-reply"):
+        assert expected in said
+
+
+def test_changes_name_each_field() -> None:
+    """Changed, added and removed single values, by path."""
+    before = {"a": "1", "b": {"c": ["x", "y"]}, "d": "same"}
+    found = changes(before, {"a": "2", "b": {"c": ["x"]}, "d": "same", "e": "new"})
+    assert [(one.path, one.before, one.after) for one in found] == [
+        ("a", "1", "2"),
+        ("b.c[2]", "y", ""),
+        ("e", "", "new"),
+    ]
+
+
+def test_every_state_can_be_left_and_reached() -> None:
+    """No dead end: even a closed incident can be opened again."""
+    reached = {
+        after(state, step, held_from=State.DECLARED) for state in State for step in possible_steps(state)
+    }
+    assert reached | {State.SUSPECTED} == set(State)
+    assert all(possible_steps(state) for state in State)
+    assert after(State.MONITORING, Step.CLOSE) is State.CLOSED
