@@ -1,0 +1,189 @@
+"""What verification checks besides the tree: entries without a place, guards, attempts and commitments."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import orjson
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.guards import APPEND_ONLY, statements
+from notifier.audit.merkle import CompactRange, leaf_hash
+from notifier.audit.replay import Facts, Replay
+from notifier.audit.report import Report
+from notifier.store import Transaction
+
+_PAGE = 4096
+COMMITMENTS = frozenset({AuditAction.AUDIENCE_FROZEN.value, AuditAction.ANNOUNCEMENT_CLOSED.value})
+
+
+async def waiting(tx: Transaction, report: Report, replay: Replay, late_before: int) -> None:
+    """Check that every entry has its place or waits for it, once, and not for too long."""
+    after = 0
+    oldest: int | None = None
+    while rows := await tx.rows(
+        "SELECT p.id AS place, p.event_id, e.id, e.action, e.at, e.entry, l.leaf_index FROM audit_pending p "
+        "LEFT JOIN audit_event e ON e.id = p.event_id LEFT JOIN log_leaf l ON l.event_id = p.event_id "
+        "WHERE p.id > :after ORDER BY p.id LIMIT :most",
+        after=after,
+        most=_PAGE,
+    ):
+        after = rows[-1].place
+        report.pending += len(rows)
+        for row in rows:
+            replay.entry(row)
+            if row.leaf_index is not None:
+                report.add("placed-twice", f"the entry {row.event_id} has a place and waits for one")
+        oldest = min(
+            [row.at for row in rows if row.at is not None] + ([oldest] if oldest else []), default=oldest
+        )
+    if oldest is not None and oldest < late_before:
+        report.add("held-back", f"{report.pending} entries wait for their place, the oldest for too long")
+    lost = await tx.row(
+        "SELECT count(*) AS number, min(e.id) AS first FROM audit_event e "
+        "WHERE NOT EXISTS (SELECT 1 FROM log_leaf l WHERE l.event_id = e.id) "
+        "AND e.id NOT IN (SELECT event_id FROM audit_pending)"
+    )
+    if lost is not None and lost.number:
+        report.add("unplaced", f"{lost.number} entries have no place and wait for none, first {lost.first}")
+
+
+async def guards(tx: Transaction, report: Report) -> None:
+    """Check that the triggers that keep the tables append-only are there, as they were made."""
+    missing = await (_missing_sqlite(tx) if tx.dialect == "sqlite" else _missing_postgresql(tx))
+    for name in missing:
+        report.add("guard-missing", f"the trigger {name} is missing, switched off or changed")
+
+
+async def _missing_sqlite(tx: Transaction) -> list[str]:
+    found = {
+        row.name: " ".join(row.sql.split())
+        for row in await tx.rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    }
+    made = {statement.split()[2]: " ".join(statement.split()) for statement in statements("sqlite")}
+    return [name for name, statement in made.items() if found.get(name) != statement]
+
+
+async def _missing_postgresql(tx: Transaction) -> list[str]:
+    found = {
+        (row.guarded, row.name): (row.enabled, row.kind, row.function, row.conditional)
+        for row in await tx.rows(
+            "SELECT c.relname AS guarded, t.tgname AS name, t.tgenabled::text AS enabled, t.tgtype AS kind, "
+            "p.prosrc AS function, t.tgqual IS NOT NULL AS conditional FROM pg_trigger t "
+            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
+            "WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal"
+        )
+    }
+    body = statements("postgresql")[0].split("$$")[1]
+    # pg_trigger.tgtype: row 1, before 2, delete 8, update 16, truncate 32; enabled always is A.
+    kinds = {"no_change": 1 + 2 + 8 + 16, "no_truncate": 2 + 32}
+    return [
+        f"{table}_{name}"
+        for table in APPEND_ONLY
+        for name, kind in kinds.items()
+        if found.get((table, f"{table}_{name}")) != ("A", kind, body, False)
+    ]
+
+
+async def attempts(tx: Transaction, report: Report) -> None:
+    """Check that every attempt's row says what its entry says, and that no entry lost its row."""
+    after = 0
+    while rows := await tx.rows(
+        "SELECT a.id, a.number, a.outcome, a.code, a.enhanced, a.relay, a.reason, d.reference, "
+        "e.action, e.entry FROM attempt a JOIN delivery d ON d.id = a.delivery_id "
+        "LEFT JOIN audit_event e ON e.id = a.event_id WHERE a.id > :after ORDER BY a.id LIMIT :most",
+        after=after,
+        most=_PAGE,
+    ):
+        after = rows[-1].id
+        report.attempts += len(rows)
+        for row in rows:
+            if row.entry is None:
+                report.add("attempt-unrecorded", f"attempt {row.number} of {row.reference} has no entry")
+            elif row.action != f"delivery:attempt:{row.outcome}" or not _says(bytes(row.entry), row):
+                report.add(
+                    "attempt-differs", f"attempt {row.number} of {row.reference} is not what its entry says"
+                )
+    lost = await tx.scalar(
+        "SELECT count(*) FROM audit_event e LEFT JOIN attempt a ON a.event_id = e.id "
+        "WHERE e.action LIKE :kind AND a.id IS NULL",
+        kind="delivery:attempt:%",
+    )
+    if lost:
+        report.add("attempt-lost", f"{lost} recorded attempts have no row any more")
+
+
+def _says(entry: bytes, row: Any) -> bool:
+    try:
+        facts = orjson.loads(entry).get("data", {})
+    except (orjson.JSONDecodeError, AttributeError):
+        return False
+    said = tuple(facts.get(name) for name in ("delivery", "attempt", "code", "enhanced", "relay", "reason"))
+    return bool(said == (row.reference, row.number, row.code, row.enhanced, row.relay, row.reason))
+
+
+async def commitments(tx: Transaction, report: Report, entries: Iterable[Facts]) -> None:
+    """Recompute what entries committed to: who is in each frozen audience, how each delivery ended."""
+    recorded = set()
+    for entry in entries:
+        facts = entry.get("data", {})
+        if entry["type"] == AuditAction.AUDIENCE_FROZEN:
+            recorded.add(facts.get("audience"))
+            await _audience(tx, report, facts)
+        else:
+            await _closing(tx, report, facts)
+    for row in await tx.rows("SELECT code FROM audience"):
+        if row.code not in recorded:
+            report.add("audience-unrecorded", f"the audience {row.code} has no entry")
+
+
+async def _audience(tx: Transaction, report: Report, facts: Facts) -> None:
+    code = facts.get("audience")
+    audience = await tx.row("SELECT id, people, root FROM audience WHERE code = :code", code=code)
+    if audience is None:
+        report.add("audience-differs", f"the audience {code} was frozen and is gone")
+        return
+    members = tx.stream(
+        "SELECT uid AS line FROM audience_member WHERE audience_id = :id ORDER BY uid", id=audience.id
+    )
+    count, root = await _root(members)
+    if not (facts.get("people") == audience.people == count and facts.get("root") == audience.root == root):
+        report.add("audience-differs", f"the audience {code} is not the one that was frozen")
+
+
+async def _closing(tx: Transaction, report: Report, facts: Facts) -> None:
+    code = facts.get("announcement")
+    announcement = await tx.row(
+        "SELECT id, closed_at FROM announcement WHERE code = :code ORDER BY revision DESC LIMIT 1", code=code
+    )
+    if announcement is None:
+        report.add("closing-differs", f"the announcement {code} was closed and is gone")
+        return
+    known = {"id": announcement.id}
+    total = await tx.scalar("SELECT count(*) FROM delivery WHERE announcement_id = :id", **known)
+    # A receipt that comes after the closing changes a state rightly; then the lines of that day are gone.
+    later = await tx.scalar(
+        "SELECT count(*) FROM delivery WHERE announcement_id = :id AND changed_at > :closed",
+        closed=announcement.closed_at or 0,
+        **known,
+    )
+    counted = sum(facts.get("counts", {}).values())
+    root = facts.get("root")
+    if not later:
+        outcomes = tx.stream(
+            "SELECT reference || ' ' || state AS line FROM delivery "
+            "WHERE announcement_id = :id ORDER BY reference",
+            **known,
+        )
+        _, root = await _root(outcomes)
+    if not (facts.get("outcomes") == counted == total and facts.get("root") == root):
+        report.add("closing-differs", f"the deliveries of {code} are not those it was closed with")
+
+
+async def _root(parts: AsyncIterator[Any]) -> tuple[int, str]:
+    """Return the number of lines and the RFC 6962 root over them, in flat memory."""
+    tree = CompactRange()
+    async for part in parts:
+        tree.extend([leaf_hash(row.line.encode()) for row in part])
+    return tree.size, tree.root().hex()
