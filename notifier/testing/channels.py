@@ -35,6 +35,10 @@ class ScriptedChannel:
     ) -> None:
         """Nothing to close."""
 
+    def answer(self, recipient: str, *outcomes: Outcome | Exception) -> None:
+        """Add outcomes to a recipient's script."""
+        self._script.setdefault(recipient, []).extend(outcomes)
+
     def check(self, envelope: Envelope) -> Sequence[Finding]:
         """Carry everything."""
         del envelope

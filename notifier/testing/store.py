@@ -13,10 +13,6 @@ from notifier.store import Store, Transaction
 Failure = Literal["", "unkept", "kept"]
 
 
-class _Abandon(Exception):  # noqa: N818 - never seen outside this file
-    """Undo the transaction."""
-
-
 class FaultyStore(Store):
     """Asks ``plan`` with the running number of each commit whether it fails, and how.
 
@@ -24,21 +20,18 @@ class FaultyStore(Store):
     told that it failed, as when the connection breaks before the answer.
     """
 
-    plan: Callable[[int], Failure] = staticmethod(lambda _number: "")
+    plan: Callable[[int], Failure] | None = None
     commits = 0
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """Open a transaction whose commit may fail as planned."""
         failure: Failure = ""
-        try:
-            async with super().begin() as transaction:
-                yield transaction
-                self.commits += 1
-                failure = self.plan(self.commits)
-                if failure == "unkept":
-                    raise _Abandon
-        except _Abandon:
-            pass
-        if failure:
+        async with super().begin() as transaction:
+            yield transaction
+            self.commits += 1
+            failure = self.plan(self.commits) if self.plan else ""
+            if failure == "unkept":
+                raise OperationalError("COMMIT", {}, OSError(failure))
+        if failure == "kept":
             raise OperationalError("COMMIT", {}, OSError(failure))

@@ -1,0 +1,257 @@
+"""``notifier announcements`` once it is being sent: status, pause, resume, cancel, holds, close."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from notifier.cli import Application, application, out, run
+from notifier.cli.identity import identify
+from notifier.clock import from_instant
+from notifier.engine import control
+from notifier.engine.batches import plain
+from notifier.engine.holds import open_holds, take_hold
+from notifier.engine.reckoning import Account, Forecast, forecast, reckon
+
+Code = Annotated[str, typer.Argument(help="The announcement's code.")]
+Operator = Annotated[str, typer.Option(help="Your handle.")]
+Reason = Annotated[str, typer.Option(help="Why; it goes on record.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the announcements' command group."""
+    for act in (status, pause, resume, cancel, close, holds, take):
+        app.command()(act)
+    app.command("send-again")(send_again)
+
+
+def status(context: typer.Context, code: Code) -> None:
+    """Show where everybody of an announcement stands, and when it will be done."""
+    app = application(context)
+    run(_status(app, code))
+
+
+async def _status(app: Application, code: str) -> None:
+    async with app.store() as store, store.read() as tx:
+        announcement = await control.find(tx, code)
+        account = await reckon(tx, announcement.id)
+        deadline = int(plain(announcement.plan).get("deadline") or 0)
+        ahead = await forecast(tx, announcement.id, deadline=deadline)
+        waves = await tx.rows(
+            "SELECT number, people, state, start_at FROM wave WHERE announcement_id = :id ORDER BY number",
+            id=announcement.id,
+        )
+    value = {
+        "code": code,
+        "state": announcement.state,
+        "control": announcement.control,
+        "people": account.people,
+        "deliveries": dict(account.deliveries),
+        "needs_channel": account.needs_channel,
+        "needs_repair": account.needs_repair,
+        "excluded": account.excluded,
+        "not_released": account.not_released,
+        "unaccounted": account.unaccounted,
+        "remaining": ahead.remaining,
+        "rate_per_second": ahead.rate_per_second,
+        "finish_at": _moment(ahead.finish_at),
+        "deadline": _moment(ahead.deadline),
+        "waves": [{"number": row.number, "people": row.people, "state": row.state} for row in waves],
+    }
+
+    def human() -> None:
+        out.print(f"[bold]{escape(code)}[/]  {announcement.state}, {announcement.control}")
+        out.print(account_table(account))
+        out.print(f"unaccounted: {account.unaccounted}")
+        for row in waves:
+            name = "canary" if row.number == 0 else f"wave {row.number}"
+            out.print(f"{name}: {row.people} people, {row.state}")
+        out.print(forecast_line(ahead))
+
+    app.show(value, human)
+
+
+def account_table(account: Account) -> Table:
+    """Return the table in which everybody of the audience stands exactly once."""
+    table = Table(show_header=True, header_style="bold")
+    table.add_column("Where they stand")
+    table.add_column("People", justify="right")
+    for state, count in sorted(account.deliveries.items(), key=lambda item: -item[1]):
+        table.add_row(state, f"{count:,}")
+    for label, count in (
+        ("needs another channel", account.needs_channel),
+        ("needs repair", account.needs_repair),
+        ("excluded", account.excluded),
+        ("not released yet", account.not_released),
+    ):
+        if count:
+            table.add_row(label, f"{count:,}")
+    table.add_section()
+    table.add_row("everyone", f"{account.people:,}")
+    return table
+
+
+def forecast_line(ahead: Forecast) -> str:
+    """Say in one line when the sending will be done."""
+    if ahead.remaining == 0:
+        return "Nothing is waiting to be handed over."
+    if ahead.finish_at is None:
+        return f"{ahead.remaining:,} are waiting; no rate is known yet."
+    line = f"{ahead.remaining:,} are waiting; done by about {_moment(ahead.finish_at)}"
+    if ahead.deadline:
+        verdict = "[bold red]after[/]" if ahead.late else "before"
+        line += f", {verdict} the deadline {_moment(ahead.deadline)}"
+    return line + "."
+
+
+def _moment(instant: int | None) -> str:
+    return f"{from_instant(instant):%Y-%m-%d %H:%M:%S} UTC" if instant else ""
+
+
+def pause(context: typer.Context, code: Code, operator: Operator, reason: Reason) -> None:
+    """Stop handing over, within two seconds."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator)
+            async with store.begin() as tx:
+                await control.pause(tx, code, operator=handle, reason=reason)
+        _say(
+            app,
+            {"code": code, "control": "pause"},
+            f"{code} is paused. Go on with: notifier announcements resume {code}",
+        )
+
+    run(act())
+
+
+def resume(context: typer.Context, code: Code, operator: Operator) -> None:
+    """Go on after a pause, or let the waves follow the canary."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            async with store.begin() as tx:
+                waves = await control.resume(tx, code, operator=handle)
+                remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
+        text = f"{code} goes on: {remaining:,} people are still to be told."
+        _say(app, {"code": code, "control": "run", "waves": waves, "remaining": remaining}, text)
+
+    run(act())
+
+
+def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reason) -> None:
+    """End an announcement; what has been handed over cannot be taken back."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            async with store.begin() as tx:
+                cancelled = await control.cancel(tx, code, operator=handle, reason=reason)
+        _say(
+            app,
+            {"code": code, "cancelled": cancelled},
+            f"{code} is cancelled; {cancelled:,} people get no notice of it.",
+        )
+
+    run(act())
+
+
+def close(context: typer.Context, code: Code, operator: Operator) -> None:
+    """Close an announcement in which nothing is open any more, and commit to its outcomes."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator)
+            async with store.begin() as tx:
+                counts = await control.close(tx, code, operator=handle)
+        parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+        _say(app, {"code": code, "counts": counts}, f"{code} is closed: {parts}.")
+
+    run(act())
+
+
+def holds(context: typer.Context) -> None:
+    """List everything that waits for a person."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store, store.read() as tx:
+            rows = await open_holds(tx)
+        value = [
+            {
+                "id": row.id,
+                "announcement": row.code,
+                "kind": row.kind,
+                "reason": row.reason,
+                "owner": row.owner,
+                "since": _moment(row.opened_at),
+                "taken_by": row.taken_by,
+            }
+            for row in rows
+        ]
+
+        def human() -> None:
+            if not value:
+                out.print("Nothing waits for a person.")
+                return
+            table = Table(*(name.replace("_", " ") for name in value[0]), header_style="bold")
+            for entry in value:
+                table.add_row(*(escape(str(cell)) for cell in entry.values()))
+            out.print(table)
+
+        app.show(value, human)
+
+    run(act())
+
+
+def take(
+    context: typer.Context,
+    hold: Annotated[int, typer.Argument(help="The hold's number.")],
+    operator: Operator,
+) -> None:
+    """Look after a hold: its alerts stop."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator)
+            async with store.begin() as tx:
+                await take_hold(tx, hold, operator=handle)
+        _say(
+            app,
+            {"hold": hold, "taken_by": handle},
+            f"Hold {hold} is yours, {handle}; it alerts nobody any more.",
+        )
+
+    run(act())
+
+
+def send_again(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(help="The held delivery's reference.")],
+    operator: Operator,
+) -> None:
+    """Hand over a held delivery once more, with the same Message-ID."""
+    app = application(context)
+    plain_reference = reference.replace("-", "").upper()
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            async with store.begin() as tx:
+                await control.send_again(tx, plain_reference, operator=handle)
+        _say(app, {"reference": plain_reference, "state": "planned"}, "It will be handed over once more.")
+
+    run(act())
+
+
+def _say(app: Application, value: Any, text: str) -> None:
+    app.show(value, lambda: out.print(text, markup=False))
