@@ -17,7 +17,7 @@ from notifier.notices import Person, Rendered, grouped
 from notifier.rendering.cohorts import Cohort, isolated, slot_or_empty, trace
 from notifier.rendering.edition import Reader, is_rtl
 from notifier.rendering.folders import Folders
-from notifier.rendering.lines import Isolated, LeftToRight, clean, greeting_name
+from notifier.rendering.lines import Isolated, Unbroken, clean, greeting_name
 from notifier.rendering.press import Order, Press
 from notifier.rendering.sandbox import DependsOnValueError, MissingVariables
 from notifier.rendering.wording import Words
@@ -81,7 +81,7 @@ class Renderer:
     ) -> Rendered:
         """Return one person's notice; raise ``MissingVariables`` naming everything that is missing."""
         order = self._press.order(notice, locale, facts)
-        values = [Isolated(greeting_name(person.name)), LeftToRight(grouped(clean(reference)))]
+        values = [Isolated(greeting_name(person.name)), Unbroken(grouped(clean(reference)))]
         if not self._keep:
             return self._plainly(order, person, values)
         details, shape = trace(person.details, values)

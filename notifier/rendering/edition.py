@@ -12,7 +12,7 @@ from typing import Any
 
 from notifier.categories import ordered
 from notifier.errors import BadInput
-from notifier.rendering.lines import Isolated, LeftToRight, clean_text
+from notifier.rendering.lines import Isolated, LeftToRight, Unbroken, clean_text
 from notifier.rendering.moments import Calendar, read_moment, read_zone
 from notifier.rendering.sandbox import Named, Sandbox, note_missing
 from notifier.rendering.wording import Speaker, Words
@@ -125,7 +125,7 @@ class Edition:
         return {
             "facts": self._facts,
             "brand": Isolated(facts.get("brand", "")),
-            "code": LeftToRight(facts.get("code", "")),
+            "code": Unbroken(facts.get("code", "")),
             "kind": str(facts.get("kind", "first")),
             "drill": bool(facts.get("drill", False)),
             "locale": self.locale,
@@ -166,7 +166,7 @@ class Edition:
 
 
 def _contact(key: str, value: str) -> Isolated:
-    return LeftToRight(value) if key in ("email", "phone") else Isolated(value)
+    return {"email": LeftToRight, "phone": Unbroken}.get(key, Isolated)(value)
 
 
 def _merged(lists: Mapping[str, list[str]], categories: Iterable[str]) -> list[str]:

@@ -55,6 +55,7 @@ class Isolated(str):
     __slots__ = ()
     attribute = ""
     initiator = _FSI
+    unbroken = False
 
     def as_text(self, rtl: bool) -> str:
         """Return it for plain text, isolated where the directions can differ."""
@@ -63,14 +64,22 @@ class Isolated(str):
     def as_html(self, rtl: bool) -> Markup:
         """Return it for HTML, escaped, isolated where the directions can differ."""
         safe = escape(str(self))
-        if not _turns(self, rtl):
+        if not (self.unbroken or _turns(self, rtl)):
             return safe
         return Markup(f"<bdi{self.attribute}>{safe}</bdi>")  # noqa: S704 - escaped above
 
 
 class LeftToRight(Isolated):
-    """A value read from left to right in every language: a reference, a phone number, an address to type."""
+    """A value read from left to right in every language, such as an address to type."""
 
     __slots__ = ()
     attribute = ' dir="ltr"'
     initiator = _LRI
+
+
+class Unbroken(LeftToRight):
+    """A value that must stand on one line to be read or typed: a reference, a phone number."""
+
+    __slots__ = ()
+    attribute = ' dir="ltr" style="white-space:nowrap"'
+    unbroken = True

@@ -41,6 +41,10 @@ def read_zone(name: str) -> tzinfo:
         raise BadInput(f"{name!r} is no IANA time zone", advice="Write it as Asia/Kolkata.") from None
 
 
+# A date is not broken over two lines; the narrow kind of this space (U+202F) lacks in many mail fonts.
+_NBSP = "\u00a0"
+
+
 @cache
 def _meta_zone(zone: str) -> str:
     """Return the CLDR name of a zone's family. CLDR knows some zones by an older name, such as
@@ -67,11 +71,11 @@ class Calendar:
         """Write a day in full."""
         if isinstance(value, datetime):
             value = value.astimezone(self.zone)
-        return format_date(value, "long", locale=self.babel)
+        return format_date(value, "long", locale=self.babel).replace(" ", _NBSP)
 
     def time(self, value: datetime) -> str:
         """Write a time of day, without its zone."""
-        return format_time(value, "short", tzinfo=self.zone, locale=self.babel)
+        return format_time(value, "short", tzinfo=self.zone, locale=self.babel).replace("\u202f", _NBSP)
 
     def zone_name(self, value: datetime) -> str:
         """Write the name the zone has at that moment, summer time or not."""
