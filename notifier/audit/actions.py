@@ -8,7 +8,11 @@ from enum import StrEnum
 class AuditAction(StrEnum):
     """The kinds of entry the engine writes; ``incidents.actions`` has those of incidents."""
 
+    CUSTOMERS_IMPORT_STARTED = "customers:import:started"
+    CUSTOMERS_IMPORT_CHUNK = "customers:import:chunk"
     CUSTOMERS_IMPORTED = "customers:imported"
+    CUSTOMER_TYPED = "customers:typed"
+    DUPLICATES_SEARCHED = "customers:duplicates:searched"
     DUPLICATE_DECIDED = "customers:duplicate:decided"
     CONTACT_POINT_SUPPRESSED = "contact-point:suppressed"
     OPERATOR_ADDED = "operator:added"

@@ -398,8 +398,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("customer_id", "channel", "value_index"),
     )
-    op.create_index(op.f("ix_contact_point_folded_index"), "contact_point", ["folded_index"], unique=False)
-    op.create_index(op.f("ix_contact_point_value_index"), "contact_point", ["value_index"], unique=False)
+    op.create_index("ix_contact_point_folded", "contact_point", ["folded_index", "customer_id"], unique=False)
     op.create_table(
         "duplicate_candidate",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

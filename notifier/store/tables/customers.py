@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from notifier.store.tables.columns import big, json, surrogate
@@ -62,18 +62,22 @@ class ContactPoint(SQLModel, table=True):
     """A customer's address on one channel."""
 
     __tablename__ = "contact_point"
-    __table_args__ = (UniqueConstraint("customer_id", "channel", "value_index"),)
+    __table_args__ = (
+        UniqueConstraint("customer_id", "channel", "value_index"),
+        # Equal values fold to equal values, so look-ups go through this index and compare ``value_index``.
+        Index("ix_contact_point_folded", "folded_index", "customer_id"),
+    )
     id: int | None = surrogate()
     customer_id: int = big(foreign_key="customer.id")
     channel: str
-    """``email``, ``sms`` or ``letter``."""
+    """``email``, ``sms``, ``voice`` (a telephone that takes no texts) or ``letter``."""
     rank: int = 0
     """0 is preferred."""
     sealed: bytes
     """The address itself: sealed text, context ``contact_point``."""
-    value_index: bytes = Field(index=True)
+    value_index: bytes
     """Blind index of the normalised address."""
-    folded_index: bytes = Field(index=True)
+    folded_index: bytes
     """Blind index with case, dots and plus tags folded where the provider folds them."""
     site: str = ""
     """Keyed short name of the destination site (the e-mail domain); never the domain itself."""
