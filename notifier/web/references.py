@@ -1,0 +1,84 @@
+"""Is this reference one of ours? The answer is a subject, a day and a channel, or nothing.
+
+A reference is public only once its notice was handed over for the first time; it tells nothing about the
+person who got it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.policy import SMTPUTF8
+from typing import Any
+
+from sqlalchemy import Row
+
+from notifier import notices
+from notifier.clock import from_instant
+from notifier.errors import StoreError
+from notifier.keys import Keys
+from notifier.store import Store
+
+LONGEST = 200
+"""Characters worth looking at: a reference with any dressing people or programs give it."""
+
+_REFERENCE = re.compile(r"[0-9A-F]{16}")
+# Letters a reference never has, but which are read for digits in print.
+_LOOK_ALIKES = str.maketrans({"O": "0", "L": "1", "I": "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """What may be said of a notice that is ours. ``subject`` is empty once its reader's data is erased."""
+
+    subject: str
+    day: datetime
+    channel: str
+
+
+def read_reference(typed: str) -> str | None:
+    """Return what somebody typed in the form the store has, ``None`` if it cannot be a reference.
+
+    Case, spaces, dashes and invisible marks do not matter, digits may be of any script.
+    """
+    kept = []
+    for character in unicodedata.normalize("NFKC", typed[:LONGEST]).upper():
+        if unicodedata.category(character) in ("Zs", "Pd", "Cf", "Cc", "Sm"):
+            continue
+        digit = unicodedata.decimal(character, None)
+        kept.append(character if digit is None else str(digit))
+    reference = "".join(kept).translate(_LOOK_ALIKES)
+    return reference if _REFERENCE.fullmatch(reference) else None
+
+
+async def find(store: Store, keys: Keys, reference: str) -> Genuine | None:
+    """Return what may be said of the notice with this reference; ``None`` if none was handed over."""
+    async with store.read() as tx:
+        row = await tx.row(
+            "SELECT d.message_date, d.channel, n.sealed, nd.content, c.uid, k.wrapped "
+            "FROM notice n JOIN delivery d ON d.notice_id = n.id "
+            "JOIN notice_dictionary nd ON nd.id = n.dictionary_id "
+            "JOIN customer c ON c.id = d.customer_id "
+            "LEFT JOIN subject_key k ON k.customer_id = d.customer_id "
+            "WHERE n.reference = :reference AND d.message_date IS NOT NULL",
+            reference=reference,
+        )
+    return row and Genuine(_subject(row, keys), from_instant(row.message_date), row.channel)
+
+
+def subject_of(message: bytes) -> str:
+    """Return the decoded subject line of a message."""
+    return str(message_from_bytes(message.partition(b"\r\n\r\n")[0], policy=SMTPUTF8).get("Subject", ""))
+
+
+def _subject(row: Row[Any], keys: Keys) -> str:
+    if row.wrapped is None:
+        return ""
+    try:
+        packed = keys.subject(row.uid, row.wrapped).open(row.sealed, notices.SEAL_CONTEXT)
+    except StoreError:
+        return ""
+    return subject_of(notices.unpack(packed, row.content)[1])
