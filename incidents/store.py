@@ -77,12 +77,15 @@ async def declare(tx: Transaction, record: IncidentRecord, *, actor: str, drill:
     await tx.write(
         "INSERT INTO incident (code, drill, state, revision, created_at, created_by)"
         " VALUES (:code, :drill, :state, 1, :now, :actor)",
-        {"code": code, "drill": drill, "state": State.SUSPECTED, "now": now, "actor": actor},
+        {"code": code, "drill": drill, "state": State.SUSPECTED, "now": now, "actor": f"operator:{actor}"},
     )
     incident_id = await tx.scalar("SELECT id FROM incident WHERE code = :code", code=code)
     await _add_revision(tx, incident_id, 1, record, actor=actor, reason="")
     tx.record(
-        Event(IncidentAction.DECLARED, {"incident": code, "record_digest": digest(record), "actor": actor})
+        Event(
+            IncidentAction.DECLARED,
+            {"incident": code, "record_digest": digest(record), "actor": f"operator:{actor}"},
+        )
     )
     return code
 
@@ -122,7 +125,7 @@ async def revise(tx: Transaction, code: str, record: IncidentRecord, *, actor: s
     if not changed:
         raise Conflict("somebody else revised this incident just now", advice="Look at it and try again.")
     await _add_revision(tx, incident.id, number, record, actor=actor, reason=clean(reason))
-    told: dict[str, str | int] = {"incident": incident.code, "revision": number, "actor": actor}
+    told: dict[str, str | int] = {"incident": incident.code, "revision": number, "actor": f"operator:{actor}"}
     tx.record(Event(IncidentAction.REVISED, {**told, "record_digest": digest(record)}))
     return number
 
@@ -165,7 +168,7 @@ async def take_step(
         "before": str(incident.state),
         "after": str(target),
         "reason_digest": hashlib.sha256(reason.encode()).hexdigest(),
-        "actor": actor,
+        "actor": f"operator:{actor}",
     }
     tx.record(Event(IncidentAction.STEP_TAKEN, {**told, **facts}))
     return target
