@@ -13,6 +13,7 @@ from incidents.cli import room as incidents_cli
 from incidents.migrations import require_current
 from notifier import __version__
 from notifier.cli import Application, fail
+from notifier.cli import audit as audit_cli
 from notifier.cli import operators as operators_cli
 from notifier.errors import NotifierError
 from notifier.keys import Keys
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 app.add_typer(installation.app)
 app.add_typer(operators_cli.app, name="operators")
+app.add_typer(audit_cli.app, name="audit")
 app.add_typer(incidents_cli.app, name="incidents")
 
 
