@@ -99,6 +99,8 @@ class EmailSettings(_Group):
     """Domain of the return path that carries the signed attempt token."""
     feedback_id: str = "notifier"
     """SenderId of the Feedback-ID header: 5 to 15 characters."""
+    helo_name: str = ""
+    """Name we greet relays with; empty means this machine's full host name."""
     site_per_second: dict[str, float] = Field(default_factory=dict)
     """Messages per second to a destination domain; ``*`` for all others."""
     relays: tuple[RelaySettings, ...] = ()
@@ -112,7 +114,7 @@ class SendingSettings(_Group):
 
     batch_size: int = Field(default=500, ge=1, le=5000)
     """Deliveries that one worker takes together."""
-    concurrency: int = Field(default=100, ge=1, le=2000)
+    concurrency: int = Field(default=200, ge=1, le=2000)
     """Hand-overs of one batch that may be open at once."""
     lease_seconds: float = Field(default=15, gt=0)
     """After this long without a sign of life another worker takes a batch over."""

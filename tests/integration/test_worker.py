@@ -1,0 +1,189 @@
+"""The worker as a whole: it starts, sends, obeys and stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from notifier.audit.high_water import HighWater
+from notifier.audit.log_key import LogKey
+from notifier.audit.sequencer import Sequencer
+from notifier.clock import SystemClock
+from notifier.engine import control
+from notifier.engine.alerts import Alerts
+from notifier.engine.dispatch import InlineDispatcher
+from notifier.engine.holds import take_hold
+from notifier.engine.worker import Parts, Worker
+from notifier.errors import Conflict
+from notifier.keys import Keys
+from notifier.settings import AlertSettings, SendingSettings
+from notifier.store import Store
+from notifier.testing import ScriptedChannel
+from tests import world
+from tests.conftest import ORIGIN
+from tests.integration.test_sending import RELAY_DOWN, states
+
+
+@pytest.fixture
+async def live(store_url: str) -> AsyncIterator[Store]:
+    """A store on the machine's clock."""
+    store = Store.open(store_url, origin=ORIGIN, clock=SystemClock())
+    yield store
+    await store.close()
+
+
+async def _none(_tx: object, _announcement: int) -> None:
+    raise AssertionError
+
+
+async def _quiet() -> int:
+    return 0
+
+
+def parts(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> Parts:
+    """Put a worker's parts together, with a real sequencer."""
+    signer = LogKey.generate(ORIGIN)
+    sequencer = Sequencer(store, signer, HighWater(folder / "high_water", signer.verifier))
+    return Parts(
+        store=store,
+        keys=keys,
+        channel=channel,
+        finisher=world.PlainFinisher(),
+        dispatcher=InlineDispatcher(workers=2, look_every=0.05),
+        settings=SendingSettings(concurrency=4, relay_pause_seconds=0.2),
+        state_folder=folder,
+        release=_none,
+        refused=_none,
+        sequence=lambda stop: sequencer.run(stop, 0.05),
+        raise_alerts=_quiet,
+    )
+
+
+@asynccontextmanager
+async def running(made: Parts) -> AsyncIterator[Worker]:
+    """Run a worker beside the block and stop it afterwards."""
+    stop = asyncio.Event()
+    worker = Worker(made)
+    task = asyncio.create_task(worker.run(stop))
+    yield worker
+    stop.set()
+    await asyncio.wait_for(task, 30)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(30):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_sends_and_sequences(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """What is released goes out by itself, and every entry gets its place in the log."""
+    await world.released(live, keys, 30, batch_size=10)
+    channel = ScriptedChannel()
+
+    async def all_told() -> bool:
+        return await states(live) == {"accepted": 30}
+
+    async with running(parts(live, keys, channel, tmp_path)):
+        await until(all_told)
+    async with live.read() as tx:
+        assert await tx.scalar("SELECT count(*) FROM audit_pending") == 0
+        assert await tx.scalar("SELECT size FROM log_state") == await tx.scalar(
+            "SELECT count(*) FROM audit_event"
+        )
+    assert not list((tmp_path / "spill").iterdir())
+
+
+async def test_a_second_worker_is_refused(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """It is told that another one is at it; the first goes on, and afterwards the place is free."""
+    made = parts(live, keys, ScriptedChannel(), tmp_path)
+    async with running(made) as worker:
+
+        async def alive() -> bool:
+            return worker.alive
+
+        await until(alive)
+        elsewhere = made if live.dialect == "sqlite" else replace(made, state_folder=tmp_path / "other")
+        with pytest.raises(Conflict, match="another worker"):
+            await Worker(elsewhere).run(asyncio.Event())
+    async with running(made):
+        pass
+
+
+async def test_pause_stops_opening_hand_overs(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """What is open is finished, nothing new is begun until somebody resumes."""
+    await world.released(live, keys, 40, batch_size=40)
+    channel = ScriptedChannel()
+    channel.gate = asyncio.Event()
+
+    async def some_open() -> bool:
+        return len(channel.sent) >= 4
+
+    async def none_open() -> bool:
+        return "handing-over" not in await states(live)
+
+    async def all_told() -> bool:
+        return await states(live) == {"accepted": 40}
+
+    async with running(parts(live, keys, channel, tmp_path)):
+        await until(some_open)
+        async with live.begin() as tx:
+            await control.pause(tx, world.CODE, operator="ben", reason="a wrong word")
+        channel.gate.set()
+        await until(none_open)
+        counted = await states(live)
+        assert counted["accepted"] < 40
+        assert len(channel.sent) == counted["accepted"]
+        async with live.begin() as tx:
+            await control.resume(tx, world.CODE, operator="ben")
+        await until(all_told)
+
+
+async def test_relay_trouble_opens_a_hold_that_ends_by_itself(
+    live: Store, keys: Keys, tmp_path: Path
+) -> None:
+    """The team is told while the relay is down, and the hold ends with the first acceptance."""
+    await world.released(live, keys, 6)
+    channel = ScriptedChannel({world.address(n): [RELAY_DOWN] for n in range(6)})
+    made = parts(live, keys, channel, tmp_path)
+    made = replace(made, settings=made.settings.model_copy(update={"retry_first_seconds": 0.2}))
+
+    async def hold_ended() -> bool:
+        async with live.read() as tx:
+            return bool(await tx.scalar("SELECT count(*) FROM hold WHERE kind = 'relay' AND ended_at > 0"))
+
+    async with running(made):
+        await until(hold_ended)
+
+
+async def test_a_hold_alerts_until_somebody_takes_it(live: Store, keys: Keys) -> None:
+    """Its owner and the configured recipients are mailed; taking it stops that."""
+    announcement = await world.released(live, keys, 8, canary=2)
+    posted: list[tuple[str, ...]] = []
+
+    async def post(recipients: object, subject: str, text: str) -> bool:
+        assert isinstance(recipients, list)
+        posted.append((*recipients, subject, text))
+        return True
+
+    async def mailboxes(handle: str) -> list[str]:
+        return [f"{handle}@example.com"]
+
+    alerts = Alerts(
+        live, AlertSettings(recipients=("team@example.com",), every_minutes=1e-9), post, mailboxes
+    )
+    async with live.begin() as tx:
+        await control.pause(tx, world.CODE, operator="anna", reason="a look at the text")
+    assert await alerts.raise_due() == 1
+    assert posted[0][:2] == ("anna@example.com", "team@example.com")
+    assert "8 people have not been told" in posted[0][-1]
+    async with live.begin() as tx:
+        await take_hold(tx, 1, operator="ben")
+    assert await alerts.raise_due() == 0
+    assert announcement
