@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from incidents.cli import installation
+from incidents.cli import installation, serving
 from incidents.cli import room as incidents_cli
 from incidents.migrations import require_current
 from notifier import __version__
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(installation.app)
+serving.add_serve(app)
 app.add_typer(operators_cli.app, name="operators")
 app.add_typer(audit_cli.app, name="audit")
 app.add_typer(incidents_cli.app, name="incidents")

@@ -15,7 +15,7 @@ from notifier.store import Store
 LONGEST_WAIT = 60
 """Seconds an audit entry may wait for its place in the log before somebody must look."""
 
-WorkerState = Literal["running", "draining", "stopped", "none"]
+WorkerState = Literal["starting", "running", "draining", "stopped", "none"]
 
 
 @dataclass(frozen=True, slots=True)
