@@ -59,7 +59,7 @@ class Isolated(str):
 
     def as_text(self, rtl: bool) -> str:
         """Return it for plain text, isolated where the directions can differ."""
-        return f"{self.initiator}{self}{_PDI}" if _turns(self, rtl) else str(self)
+        return f"{self.initiator}{self}{_PDI}" if self._needs_marks(rtl) else str(self)
 
     def as_html(self, rtl: bool) -> Markup:
         """Return it for HTML, escaped, isolated where the directions can differ."""
@@ -68,6 +68,9 @@ class Isolated(str):
             return safe
         return Markup(f"<bdi{self.attribute}>{safe}</bdi>")  # noqa: S704 - escaped above
 
+    def _needs_marks(self, rtl: bool) -> bool:
+        return _turns(self, rtl)
+
 
 class LeftToRight(Isolated):
     """A value read from left to right in every language, such as an address to type."""
@@ -75,6 +78,11 @@ class LeftToRight(Isolated):
     __slots__ = ()
     attribute = ' dir="ltr"'
     initiator = _LRI
+
+    def _needs_marks(self, rtl: bool) -> bool:
+        # Between two Latin letters all is left to right by itself; invisible marks would be copied along.
+        held = self.isascii() and self[:1].isalpha() and self[-1:].isalpha()
+        return not held and _turns(self, rtl)
 
 
 class Unbroken(LeftToRight):
