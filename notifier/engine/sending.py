@@ -23,6 +23,7 @@ from notifier.deliveries import State
 from notifier.engine import batches
 from notifier.engine.attempts import Settled
 from notifier.engine.batches import Ending, Lease
+from notifier.engine.flow import Flow
 from notifier.engine.loading import Loader, Prepared
 from notifier.engine.spill import Spill
 from notifier.engine.windows import SECOND, BackOff, Window
@@ -35,6 +36,9 @@ FLUSH_AFTER = 0.05
 
 ABOUT_US = frozenset({"relay-down", "about-us"})
 """Reasons that say nothing about the recipient: the batch stops opening hand-overs and waits."""
+
+OUR_LIMIT = "throttled"
+"""With ``handed_over`` false: our own limit had no room yet; nobody refused anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class BatchRun:
         channel: Channel,
         spill: Spill,
         settings: SendingSettings,
+        flow: Flow,
         stop: Callable[[], bool],
     ) -> None:
         self._store = store
@@ -75,6 +80,7 @@ class BatchRun:
         self._channel = channel
         self._spill = spill
         self._settings = settings
+        self._flow = flow
         self._stop = stop
         self._back_off = BackOff(settings.retry_first_seconds, settings.retry_longest_seconds)
         self._window = window_of(lease.plan)
@@ -118,8 +124,8 @@ class BatchRun:
     async def _work(self) -> None:
         ids = deque(await self._loader.due(self._lease, self._now()))
         ready: deque[Prepared] = deque()
-        low = max(1, self._settings.concurrency // 2)
         while True:
+            low = max(1, self._flow.allowed // 2)
             if self._failure is not None:
                 raise self._failure
             halted = self._stop() or bool(self._halt)
@@ -129,7 +135,7 @@ class BatchRun:
                 ready.extend(prepared)
                 self._endings += endings
                 continue
-            room = self._settings.concurrency - len(self._open)
+            room = self._flow.allowed - len(self._open)
             if not halted and ready and room >= min(low, len(ready)):
                 await self._flush([ready.popleft() for _ in range(min(room, len(ready)))])
                 continue
@@ -180,7 +186,7 @@ class BatchRun:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)
-        if len(self._open) <= self._settings.concurrency // 2:
+        if len(self._open) <= self._flow.allowed // 2:
             self._wake.set()
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
@@ -195,6 +201,7 @@ class BatchRun:
             not_after=self._lease_ends - 1.0,
         )
         opened_at = self._now()
+        began = asyncio.get_running_loop().time()
         done = False
 
         def settle(outcome: Outcome) -> None:
@@ -202,6 +209,7 @@ class BatchRun:
             if done:
                 return
             done = True
+            self._flow.answered(asyncio.get_running_loop().time() - began)
             try:
                 self._spill.note(self._lease.token, one.delivery_id, outcome)
             except OSError:
@@ -246,6 +254,8 @@ class BatchRun:
             return State.UNKNOWN, now + int(self._settings.quarantine_seconds * SECOND)
         if now - one.message_date > self._settings.give_up_hours * 3600 * SECOND:
             return State.EXPIRED, 0
+        if outcome.reason == OUR_LIMIT and not outcome.handed_over:
+            return State.DEFERRED, now + int((outcome.retry_after or 1.0) * SECOND)
         due = self._back_off.wait(
             one.attempt, asked=outcome.retry_after, now=now, deadline=self._deadline, draw=self._draw
         )

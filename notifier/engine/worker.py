@@ -20,6 +20,7 @@ from notifier.channels import Channel
 from notifier.clock import from_instant
 from notifier.engine import batches, control, holds, recovery, schedule
 from notifier.engine.dispatch import Dispatcher
+from notifier.engine.flow import Flow
 from notifier.engine.loading import Finisher, Loader, Policy
 from notifier.engine.ownership import Ownership
 from notifier.engine.schedule import Release
@@ -67,6 +68,7 @@ class Worker:
         self._ownership = Ownership(parts.store, parts.state_folder, self._name)
         policy = Policy(parts.settings.unknown_policy == "hold", parts.settings.unknown_most)
         self._loader = Loader(parts.store, parts.keys, parts.finisher, policy)
+        self._flow = Flow(parts.settings.concurrency)
         self._spills = parts.state_folder / "spill"
         self._stop = asyncio.Event()
         self._timers = AsyncIOScheduler(timezone="UTC")
@@ -178,6 +180,7 @@ class Worker:
             channel=parts.channel,
             spill=spill,
             settings=settings,
+            flow=self._flow,
             stop=self._stop.is_set,
         )
         try:

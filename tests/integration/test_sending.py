@@ -9,6 +9,7 @@ import pytest
 
 from notifier.channels import Outcome, OutcomeKind
 from notifier.engine import batches, recovery, schedule
+from notifier.engine.flow import Flow
 from notifier.engine.loading import Loader, Policy
 from notifier.engine.reckoning import reckon
 from notifier.engine.sending import BatchResult, BatchRun
@@ -60,7 +61,14 @@ async def run_next(
     policy = Policy(chosen.unknown_policy == "hold", chosen.unknown_most)
     loader = Loader(store, keys, world.PlainFinisher(), policy)
     run = BatchRun(
-        store=store, lease=lease, loader=loader, channel=channel, spill=spill, settings=chosen, stop=stop
+        store=store,
+        lease=lease,
+        loader=loader,
+        channel=channel,
+        spill=spill,
+        settings=chosen,
+        flow=Flow(chosen.concurrency),
+        stop=stop,
     )
     result = await run.run()
     spill.close()
