@@ -97,7 +97,7 @@ class Transaction:
         self.origin = store.origin
         self._read_only = read_only
         self._wrote = False
-        self._events: list[tuple[str, Event, datetime]] = []
+        self._events: list[tuple[str, Event, datetime, int]] = []
 
     def now_us(self) -> int:
         """Return the present instant of the injected clock, in microseconds since the epoch."""
@@ -170,9 +170,10 @@ class Transaction:
         if self._read_only:
             raise StoreError("a transaction that only reads records nothing")
         now = self.clock.now()
-        made = [(new_event_id(to_instant(now)), fact, now) for fact in events]
+        instant = to_instant(now)
+        made = [(new_event_id(instant), fact, now, instant) for fact in events]
         self._events += made
-        return [event_id for event_id, _, _ in made]
+        return [one[0] for one in made]
 
     def recordset(self, param: str, alias: str, **columns: Literal["bigint", "text"]) -> str:
         """Return a FROM item that reads the JSON array of objects bound to ``param`` as rows.
@@ -198,7 +199,8 @@ class Transaction:
             batch = list(records)
             if batch:
                 await self.connection.exec_driver_sql(
-                    f"INSERT INTO {table} ({names}) VALUES ({marks})", [tuple(row) for row in batch]
+                    f"INSERT INTO {table} ({names}) VALUES ({marks})",
+                    [row if type(row) is tuple else tuple(row) for row in batch],
                 )
             return
         raw = await self.connection.get_raw_connection()
@@ -215,14 +217,10 @@ class Transaction:
             raise UnrecordedChange
         if not self._events:
             return
+        origin = self.origin
         encoded = [
-            (
-                event_id,
-                fact.action,
-                to_instant(at),
-                encode(fact, event_id=event_id, origin=self.origin, at=at),
-            )
-            for event_id, fact, at in self._events
+            (event_id, fact.action, instant, encode(fact, event_id=event_id, origin=origin, at=at))
+            for event_id, fact, at, instant in self._events
         ]
         await self._insert_many("audit_event", ("id", "action", "at", "entry"), encoded)
         await self._insert_many("audit_pending", ("event_id",), [(row[0],) for row in encoded])
