@@ -49,6 +49,10 @@ class Service:
             return "draining"
         return "running" if self._sender.alive else "starting"
 
+    def stop(self) -> None:
+        """Let it end as a signal does."""
+        self._stop.set()
+
     async def run(self, web: ASGIApp, listening: socket.socket, trusted_proxies: Sequence[str]) -> None:
         """Serve until SIGTERM or SIGINT, then drain: the pages answer for as long as the worker works.
         A second signal ends the process at once.
@@ -68,7 +72,8 @@ class Service:
         answering = asyncio.create_task(server.serve(sockets=[listening]))
         self._sending = asyncio.create_task(self._send())
         _log.info("service.listening", url=_url(listening), worker=self._sender is not None)
-        await asyncio.wait((answering, self._sending), return_when=asyncio.FIRST_COMPLETED)
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((answering, self._sending, stopping), return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         with suppress(Exception):
             # What went wrong is raised below, once the other part has ended too.
