@@ -9,6 +9,7 @@ the same either way.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from notifier.rendering.sandbox import DependsOnValueError, MissingVariables
 from notifier.rendering.wording import Words
 
 __all__ = ["MissingVariables", "Renderer", "is_rtl"]
+
+
+_ABOUT_ANOTHER = frozenset(("guardian", "next-of-kin"))
+"""Variants whose reader is not the person the notice is about."""
 
 
 class Renderer:
@@ -79,8 +84,13 @@ class Renderer:
     def render(
         self, notice: str, locale: str, *, facts: Mapping[str, Any], person: Person, reference: str
     ) -> Rendered:
-        """Return one person's notice; raise ``MissingVariables`` naming everything that is missing."""
+        """Return one person's notice; raise ``MissingVariables`` naming everything that is missing.
+
+        A guardian or next of kin is never greeted by the name of the person the notice is about: that name
+        becomes the subject, and ``details["reader"]``, where there is one, the name in the greeting.
+        """
         order = self._press.order(notice, locale, facts)
+        person = _addressed(person) if person.variant in _ABOUT_ANOTHER else person
         values = [Isolated(greeting_name(person.name)), Unbroken(grouped(clean(reference)))]
         if not self._keep:
             return self._plainly(order, person, values)
@@ -120,13 +130,19 @@ class Renderer:
         name, reference = (slot_or_empty(value, number) for number, value in enumerate(values[:2]))
         try:
             made = self._press.print(order, _reader(person, name, reference, details))
-        except DependsOnValueError:
+        except (DependsOnValueError, BadInput):  # A part of a slot looks missing.
             return None
         cohort = Cohort.of(made, rtl=is_rtl(order.locale))
         return cohort if cohort.fill(values) == plain else None
 
     def _plainly(self, order: Order, person: Person, values: Sequence[Isolated]) -> Rendered:
         return self._press.print(order, _reader(person, values[0], values[1], isolated(person.details)))
+
+
+def _addressed(person: Person) -> Person:
+    """Return ``person`` as the reader: the audience knows the one it is about, by whom nobody is greeted."""
+    details = {"subject": greeting_name(person.name), **person.details}
+    return replace(person, name=str(details.get("reader", "")), details=details)
 
 
 def _reader(person: Person, name: Any, reference: Any, details: Any) -> Reader:

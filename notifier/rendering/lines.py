@@ -27,8 +27,9 @@ def clean(value: str) -> str:
     """Return ``value`` as one printable line; what cannot be shown is taken out."""
     if value.isprintable() and "  " not in value:
         return value.strip(" ")
-    line = _BREAKS.sub(" ", value).strip()
-    return "".join(char for char in line if char.isprintable() or char in _KEPT)
+    line = _BREAKS.sub(" ", value)
+    shown = "".join(char for char in line if char.isprintable() or char in _KEPT)
+    return " ".join(part for part in shown.split(" ") if part)
 
 
 def clean_text(value: str) -> str:

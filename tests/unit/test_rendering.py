@@ -1,0 +1,282 @@
+"""Rendering: one set of facts becomes subject, text and HTML."""
+
+import pytest
+
+from notifier.errors import BadInput, NotFound
+from notifier.notices import Person
+from notifier.rendering import MissingVariables, Renderer
+from tests.notice_facts import LOCALES, REFERENCE, facts
+
+NOTICE = "breach-notice"
+PERSON = Person(name="Anna Müller", categories=("email", "password", "name"))
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    return Renderer()
+
+
+def rendered(renderer, locale="en", person=PERSON, **changes):
+    return renderer.render(NOTICE, locale, facts=facts(**changes), person=person, reference=REFERENCE)
+
+
+def own(tmp_path, name="body.txt", content="{{ name }}", **more):
+    """Return a renderer whose English notice has ``content`` in place of one of our files."""
+    folder = tmp_path / "email" / NOTICE / "en"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(content, encoding="utf-8")
+    return Renderer([tmp_path], **more)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_each_language_says_the_same_about_the_same_facts(renderer, locale):
+    """Reference, contact, address to type and code stand in both parts of each language."""
+    notice = rendered(renderer, locale)
+    for part in (notice.text, notice.html):
+        for fact in (
+            "0F9A-02BC-77D1-E04B",
+            "privacy@example.com",
+            "notices.example.com/check",
+            "INC-2026-001",
+        ):
+            assert fact in part
+    assert notice.subject.startswith("Example Company") or "Example Company" in notice.subject
+    assert len(notice.subject) <= 60
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_languages_have_the_same_sentences_and_places(renderer, locale):
+    """A translator can neither forget a sentence nor drop a place in one."""
+    assert renderer.words(NOTICE, locale).places() == renderer.words(NOTICE, "en").places()
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_sections_are_the_same_in_each_language(renderer, locale):
+    """One first-level heading, nine sections."""
+    notice = rendered(renderer, locale)
+    assert notice.html.count("<h1 ") == 1
+    assert notice.html.count("<h2 ") == 9
+    assert len([line for line in notice.text.split("\n") if line.startswith("---")]) == 9
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_direction_of_writing_is_declared(renderer, locale):
+    """Arabic is right to left, the others left to right."""
+    direction = "rtl" if locale == "ar" else "ltr"
+    assert f'<html lang="{locale}" dir="{direction}">' in rendered(renderer, locale).html
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_notice_is_small(renderer, locale):
+    """All three parts together stay under 16 kB, in English under 8 kB."""
+    notice = rendered(renderer, locale)
+    size = len((notice.subject + notice.text + notice.html).encode())
+    assert size < (8_000 if locale == "en" else 16_000)
+
+
+def test_the_list_is_the_persons_own(renderer):
+    """Only this person's categories, consequences and advice are printed."""
+    notice = rendered(renderer, person=Person(name="A B", categories=("name",)))
+    assert "- Name\n" in notice.text
+    assert "Password\n" not in notice.text
+    assert "Someone who has the password" not in notice.text
+    assert "win your trust" in notice.text
+
+
+def test_an_update_names_what_is_new(renderer):
+    """New categories stand first and apart from those told before."""
+    person = Person("A B", "update", ("email", "health"), ("health",))
+    notice = rendered(renderer, person=person)
+    assert notice.subject == "Example Company: Update to Notice of Data Breach"
+    new, before = notice.text.index("Information about health"), notice.text.index("- E-mail address")
+    assert notice.text.index("New since our last message") < new < notice.text.index("before:") < before
+
+
+def test_a_guardian_is_not_greeted_by_the_childs_name(renderer):
+    """The name of the person it is about becomes the subject of the notice."""
+    notice = rendered(renderer, person=Person("Mia Example", "guardian", ("name",)))
+    assert "Hello,\n" in notice.text
+    assert "This notice is about Mia Example." in notice.text
+    known = Person("Mia Example", "guardian", ("name",), details={"reader": "Ann Example"})
+    assert "Dear Ann Example,\n" in rendered(renderer, person=known).text
+
+
+def test_next_of_kin_are_not_told_of_a_death(renderer):
+    """The wording holds whether the person lives or not."""
+    text = rendered(renderer, person=Person("Jo Example", "next-of-kin", ("name",))).text.lower()
+    assert not any(word in text for word in ("died", "death", "deceased", "dead"))
+
+
+def test_an_account_sees_its_records(renderer):
+    """A contact of an account is told which records were involved."""
+    details = {"subject": "Example GmbH", "records": ["R-17", "R-18"]}
+    notice = rendered(renderer, person=Person("Bo Example", "account", ("name",), details=details))
+    assert "- R-17\n- R-18\n" in notice.text
+    assert "<li>R-17</li>" in notice.html
+    assert "contact of Example GmbH" in notice.text
+
+
+def test_an_unknown_variant_is_never_given_another_ones_words(renderer):
+    """A variant without words of its own is missing, not replaced."""
+    with pytest.raises(MissingVariables, match=r"words\.employee"):
+        rendered(renderer, person=Person("A B", "employee", ("name",)))
+
+
+def test_everything_missing_is_named_at_once(renderer):
+    """One error lists all that the record and the person lack."""
+    broken = facts(brand="", contact={}, check={})
+    del broken["texts"]["en"]["advice"]
+    with pytest.raises(MissingVariables) as caught:
+        renderer.render(NOTICE, "en", facts=broken, person=Person("A B"), reference=REFERENCE)
+    assert set(caught.value.names) >= {
+        "brand", "contact", "check.address", "texts.en.advice", "person.categories",
+    }  # fmt: skip
+    with pytest.raises(MissingVariables, match=r"brand, .*texts\.en\.advice"):
+        renderer.render(NOTICE, "en", facts=broken, person=Person("C D"), reference=REFERENCE)
+
+
+def test_missing_names_of_an_own_template_are_named_too(tmp_path):
+    """Names inside nested facts are given in full."""
+    own_notice = own(tmp_path, content="{{ contact.fax }} {{ product }} {{ facts.texts.xx }} {{ a.b.c }}")
+    with pytest.raises(MissingVariables) as caught:
+        rendered(own_notice)
+    assert {"contact.fax", "product", "a.b.c"} <= set(caught.value.names)
+
+
+@pytest.mark.parametrize(
+    ("occurred", "said"),
+    [
+        ({"from": "", "to": ""}, "We do not know yet when it happened."),
+        ({"from": "2026-03-03", "to": ""}, "It began on March 3, 2026. We do not know yet when it ended."),
+        ({"from": "", "to": "2026-03-03"}, "It ended on March 3, 2026. We do not know yet when it began."),
+        ({"from": "2026-03-03", "to": "2026-03-03"}, "It happened on March 3, 2026."),
+        ({"from": "2026-03-03", "to": "2026-03-05"}, "It happened between March 3, 2026 and March 5, 2026."),
+        (
+            {"from": "2026-03-03T08:00Z", "to": "2026-03-03T09:30Z"},
+            "It happened on March 3, 2026, between 1:30 PM and 3:00 PM (India Standard Time).",
+        ),
+    ],
+)
+def test_what_is_not_known_yet_is_said_as_not_known(renderer, occurred, said):
+    """Each state of knowledge about the time has its sentence, and times show their zone."""
+    text = rendered(renderer, occurred=occurred).text.replace("\u00a0", " ")
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"discovered": "yesterday"}, "discovered is no ISO 8601"),
+        ({"discovered": "2026-03-03T08:00"}, "has no time zone"),
+        ({"time_zone": "Mars/Olympus"}, "no IANA time zone"),
+        ({"occurred": {"from": "2026-03-03T08:00Z", "to": "2026-03-02T08:00Z"}}, "lies before"),
+    ],
+)
+def test_wrong_moments_are_refused(renderer, changes, why):
+    """A wrong date is never printed, and never becomes another one."""
+    with pytest.raises(BadInput, match=why):
+        rendered(renderer, **changes)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "null", "N/A", "anna@example.com", "---", "123"])
+def test_what_is_no_name_gets_the_nameless_greeting(renderer, name):
+    """Nobody is greeted as null or by their address."""
+    assert "\nHello,\n" in rendered(renderer, person=Person(name, categories=("name",))).text
+
+
+def test_a_drill_is_marked_in_each_part_and_nothing_else_is(renderer):
+    """Subject, text and HTML of a drill say so."""
+    drill = rendered(renderer, drill=True)
+    assert drill.subject.startswith("(DRILL) ")
+    assert "DRILL" in drill.text
+    assert "DRILL" in drill.html
+    real = rendered(renderer)
+    assert "DRILL" not in real.subject + real.text + real.html
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "{{ say.__init__.__globals__ }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ facts.update({'brand': 'X'}) }}",
+        "{{ self._TemplateReference__context }}",
+        "{% include '../../../../etc/passwd' %}",
+        "{% include '/etc/passwd' %}",
+        "{{ name | attr('__class__') }}",
+        "{{ name.format(1).__class__ }}",
+    ],
+)
+def test_a_template_cannot_leave_the_sandbox(tmp_path, attack):
+    """No attribute of ours, no file and no change of the facts is within a template's reach."""
+    with pytest.raises(BadInput):
+        rendered(own(tmp_path, content=attack))
+
+
+def test_a_template_error_names_file_and_line(tmp_path):
+    """Whoever writes templates is told where to look."""
+    with pytest.raises(BadInput, match=r"breach-notice/en/body\.txt, line 2"):
+        rendered(own(tmp_path, content="Hello\n{% if %}"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{{ name }}", "{{ name | upper }}", "{{ name | length }}", "{% if name == 'Anna Müller' %}A{% endif %}",
+     "{% set x %}{{ name }}{% endset %}{{ x | length }}", "{{ name ~ '!' }}", "{{ name[0] }}",
+     "{% for c in name %}{{ c }}.{% endfor %}", "{{ reference | replace('-', '') }}"],
+)  # fmt: skip
+def test_cohorts_never_change_a_byte(tmp_path, content):
+    """Whatever a template does with personal values, kept cohorts give what rendering anew gives."""
+    fast, slow = own(tmp_path, content=content), Renderer([tmp_path], cohorts=0)
+    for name in ("Anna Müller", "Bo", "", "محمد"):
+        person = Person(name, categories=("name",))
+        assert outcome(fast, person) == outcome(slow, person)
+
+
+def outcome(renderer, person):
+    """Return the notice, or the names of what it lacks."""
+    try:
+        return rendered(renderer, person=person)
+    except MissingVariables as missing:
+        return missing.names
+
+
+def test_kept_cohorts_are_bounded():
+    """Memory does not grow with the number of cohorts, and the oldest is made again when needed."""
+    small = Renderer(cohorts=2)
+    people = [Person("A B", categories=(code,)) for code in ("name", "email", "phone")]
+    first = [rendered(small, person=person) for person in people]
+    assert [rendered(small, person=person) for person in people] == first
+
+
+@pytest.mark.parametrize(
+    ("wanted", "texts", "default", "chosen"),
+    [
+        ("hi-IN", {"hi", "en"}, "en", "hi"),
+        ("hi_IN", {"hi", "en"}, "en", "hi"),
+        ("HI-in", {"hi", "en"}, "en", "hi"),
+        ("zh-Hant-TW", {"hi", "en"}, "en", "en"),
+        ("hi-IN", {"en"}, "en", "en"),
+        ("", {"de"}, "de-AT", "de"),
+    ],
+)
+def test_the_locale_falls_back_step_by_step(renderer, wanted, texts, default, chosen):
+    """From the region to the language to the default, among languages that have both words and facts."""
+    assert renderer.choose_locale(NOTICE, wanted, texts, default) == chosen
+
+
+def test_no_language_at_all_is_refused(renderer):
+    """Nobody gets a notice in a language that was not written."""
+    with pytest.raises(BadInput, match="neither in 'hi' nor"):
+        renderer.choose_locale(NOTICE, "hi", {"ja"}, "en")
+    with pytest.raises(NotFound):
+        renderer.locales("no-such-notice")
+
+
+def test_digest_and_status_tell_of_the_texts(tmp_path, renderer):
+    """Translations are drafts until somebody says otherwise; a changed text has another digest."""
+    assert renderer.status(NOTICE, "en") == "original"
+    assert {renderer.status(NOTICE, locale) for locale in LOCALES if locale != "en"} == {"unreviewed"}
+    changed = own(tmp_path, "body.txt", "{{ brand }}")
+    assert changed.digest(NOTICE, "en") != renderer.digest(NOTICE, "en") == Renderer().digest(NOTICE, "en")
+    assert changed.digest(NOTICE, "de") == renderer.digest(NOTICE, "de")
