@@ -1,0 +1,172 @@
+"""CSV as people have it: any delimiter, quotes, line breaks inside cells, rows of uneven length.
+
+A stray quote must not swallow the rest of the file: a row that does not end where rows end is refused
+alone, and reading goes on with the line after it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from notifier.customers.reading.probe import Probe
+from notifier.customers.reading.table import Options, RawRow, name_columns
+from notifier.errors import BadInput
+
+DELIMITERS = ",;\t|"
+_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+_LONGEST_LINE = 1 << 20
+_MOST_LINES = 100
+_SAMPLE_ROWS = 50
+csv.field_size_limit(_LONGEST_LINE)
+
+
+class DelimitedTable:
+    """The rows of a delimited text file."""
+
+    def __init__(self, path: Path, probe: Probe, delimiter: str, skip: int) -> None:
+        self._path = path
+        self._encoding = probe.encoding
+        self._delimiter = delimiter
+        self._skip = skip
+        self._read = 0.0
+        self.digest = probe.digest
+        self.size = probe.size
+        shown = {"\t": "tab"}.get(delimiter, f"'{delimiter}'")
+        self.form = f"CSV, delimiter {shown}, {probe.encoding}"
+        header = next(self._records(), None)
+        self.headers = name_columns(header.cells if header else (), path.name)
+        self._width = len(self.headers)
+
+    def progress(self) -> float:
+        """Return the share read so far."""
+        return self._read
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield the rows below the header; empty lines are none."""
+        records = self._records()
+        next(records, None)
+        width = self._width
+        for row in records:
+            cells = row.cells
+            count = len(cells)
+            if count == width or row.fault:
+                yield row
+            elif count > width:
+                extra = any(cell.strip() for cell in cells[width:])
+                yield RawRow(row.line, cells, "row-long") if extra else RawRow(row.line, cells[:width])
+            else:
+                yield RawRow(row.line, cells, "row-short", self.headers[-1])
+
+    def _records(self) -> Iterator[RawRow]:
+        with self._path.open("rb") as raw:
+            # Bytes that do not fit become marks that the cell's check finds: never a reason to stop.
+            errors = "surrogateescape" if self._encoding.startswith("utf-8") else "replace"
+            with io.TextIOWrapper(raw, encoding=self._encoding, errors=errors, newline="") as text:
+                feed = _Feed(text, self._skip)
+                for place, row in enumerate(_parse(feed, self._delimiter)):
+                    if not place % 1000:
+                        self._read = min(1.0, raw.tell() / self.size)
+                    yield row
+        self._read = 1.0
+
+
+class _Feed:
+    """Lines for the CSV reader, with those of the row under way kept, to be given back."""
+
+    def __init__(self, text: io.TextIOWrapper, skip: int) -> None:
+        self._read = text.readline
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.line = 0
+        for _ in range(skip):
+            self._read(_LONGEST_LINE)
+            self.line += 1
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._read(_LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self.taken.append(line)
+        if len(self.taken) > _MOST_LINES:
+            raise csv.Error("too many lines")
+        return line
+
+    def give_back(self) -> None:
+        """Keep the first line of the row as taken, and have the others read again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+    def skip_rest_of_line(self) -> None:
+        """Pass over what is left of an endless line."""
+        line = self.taken[-1]
+        while line and len(line) >= _LONGEST_LINE and not line.endswith(("\n", "\r")):
+            line = self._read(_LONGEST_LINE)
+
+
+def _parse(feed: _Feed, delimiter: str) -> Iterator[RawRow]:
+    reader = csv.reader(feed, delimiter=delimiter, strict=True)
+    while True:
+        feed.taken.clear()
+        begin = feed.line + 1
+        fault = ""
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            cells, fault = _recover(feed, delimiter)
+        if feed.taken and len(feed.taken[-1]) >= _LONGEST_LINE:
+            feed.skip_rest_of_line()
+            cells, fault = [cell[:100] for cell in cells[:50]], "row-huge"
+        feed.line += len(feed.taken)
+        if fault or any(cells):
+            yield RawRow(begin, cells, fault)
+
+
+def _recover(feed: _Feed, delimiter: str) -> tuple[list[str], str]:
+    """Read a row that strict reading refuses: leniently if it ends, else its first line alone, as bad."""
+    if len(feed.taken) == 1 and feed.taken[0].count('"') % 2 == 0:
+        return next(csv.reader(feed.taken, delimiter=delimiter)), ""
+    feed.give_back()
+    line = feed.taken[0]
+    return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_NONE), []), "row-quote"
+
+
+def open_delimited(path: Path, probe: Probe, options: Options) -> DelimitedTable:
+    """Return the table; the delimiter is the one that cuts the first rows most evenly."""
+    start, skip = probe.start.removeprefix("\ufeff"), 0
+    hint = ""
+    if start[:4].lower() == "sep=":
+        first, _, start = start.partition("\n")
+        hint, skip = first[4:5], 1
+    delimiter = _NAMED.get(options.delimiter, options.delimiter) or hint or guess_delimiter(start)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise BadInput("a delimiter is one character", advice="Give --delimiter ';' or --delimiter tab.")
+    return DelimitedTable(path, probe, delimiter, skip)
+
+
+def guess_delimiter(start: str) -> str:
+    """Return the delimiter whose count is the same in most of the first rows, more columns first."""
+    best, best_score = ",", (0.0, 0)
+    for delimiter in DELIMITERS:
+        reader = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
+        widths = []
+        try:
+            for _, cells in zip(range(_SAMPLE_ROWS), reader, strict=False):
+                if any(cells):
+                    widths.append(len(cells))
+        except csv.Error:
+            pass
+        if not widths or widths[0] < 2:
+            continue
+        score = (sum(width == widths[0] for width in widths) / len(widths), widths[0])
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best

@@ -1,0 +1,119 @@
+"""JSON by lines: one object a line, nested ones flattened with dots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from notifier.customers.reading.probe import Probe
+from notifier.customers.reading.table import Options, RawRow, name_columns
+from notifier.errors import BadInput
+
+_SAMPLE_LINES = 1000
+_LONGEST_LINE = 1 << 20
+_DEEPEST = 4
+
+
+class JsonLinesTable:
+    """The objects of a JSON Lines file as rows; the columns are the keys of the first thousand."""
+
+    def __init__(self, path: Path, probe: Probe) -> None:
+        self._path = path
+        self._read = 0.0
+        self._damaged = probe.damaged
+        self._encoding = probe.encoding
+        self.digest = probe.digest
+        self.size = probe.size
+        self.form = f"JSON Lines, {probe.encoding}"
+        keys: dict[str, None] = {}
+        for _, (_, found) in zip(range(_SAMPLE_LINES), self._objects(), strict=False):
+            keys.update(dict.fromkeys(found or ()))
+        self._place = {key: place for place, key in enumerate(keys)}
+        self.headers = name_columns(tuple(keys), path.name)
+
+    def progress(self) -> float:
+        """Return the share read so far."""
+        return self._read
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield one row for each line that is not empty."""
+        width = len(self.headers)
+        for line, found in self._objects():
+            if found is None:
+                yield RawRow(line, [], "row-json")
+                continue
+            cells = [""] * width
+            late = ""
+            for key, value in found.items():
+                place = self._place.get(key)
+                if place is None:
+                    late = key[:100]
+                else:
+                    cells[place] = value
+            yield RawRow(line, cells, "column-late" if late else "", late)
+
+    def _objects(self) -> Iterator[tuple[int, dict[str, str] | None]]:
+        with self._path.open("rb") as file:
+            number = 0
+            while raw := file.readline(_LONGEST_LINE):
+                number += 1
+                if not number % 1000:
+                    self._read = min(1.0, file.tell() / self.size)
+                huge = len(raw) >= _LONGEST_LINE and not raw.endswith(b"\n")
+                while huge and raw and not raw.endswith(b"\n"):
+                    raw = file.readline(_LONGEST_LINE)
+                if not huge and not raw.strip():
+                    continue
+                yield number, None if huge else self._object(raw)
+        self._read = 1.0
+
+    def _object(self, raw: bytes) -> dict[str, str] | None:
+        if self._encoding != "utf-8" or self._damaged:
+            raw = raw.decode(self._encoding, errors="replace").encode()
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return None
+        return flatten(value) if isinstance(value, dict) else None
+
+
+def flatten(value: dict[str, Any], prefix: str = "", depth: int = 1) -> dict[str, str]:
+    """Return an object's leaves as text; lists of plain values become the lines of one cell."""
+    made: dict[str, str] = {}
+    for key, inner in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(inner, dict) and depth < _DEEPEST:
+            made.update(flatten(inner, f"{name}.", depth + 1))
+        elif isinstance(inner, list) and not any(isinstance(part, dict | list) for part in inner):
+            made[name] = "\n".join(_text(part) for part in inner)
+        else:
+            made[name] = _text(inner)
+    return made
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else orjson.dumps(value).decode()
+
+
+def open_lines(path: Path, probe: Probe, _options: Options) -> JsonLinesTable:
+    """Return the table; one JSON array around everything is ``BadInput``."""
+    if probe.start.lstrip("\ufeff \t\r\n").startswith("["):
+        raise BadInput(
+            f"{path.name} holds one JSON array", advice="Write one object a line: jq -c '.[]' FILE."
+        )
+    if "16" in probe.encoding or "32" in probe.encoding:
+        raise BadInput(
+            f"{path.name} is JSON in {probe.encoding}", advice="JSON is UTF-8 (RFC 8259, section 8.1)."
+        )
+    return JsonLinesTable(path, probe)
