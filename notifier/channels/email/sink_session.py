@@ -130,7 +130,7 @@ class SinkSession(asyncio.Protocol):
         answer = "".join(f"{line}\r\n" for line in reply.split("\n"))
         wait = (script and script.wait) or wait
         if script and script.drop:
-            self.abort()
+            self._closing = True
         elif wait:
             self._pause = asyncio.get_running_loop().call_later(wait, self._resume, answer)
         else:

@@ -1,0 +1,57 @@
+"""When to leave a relay alone: after failures for a while, then one try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_FIRST = 1.0
+_LONGEST = 60.0
+_SLOWED_AFTER = 3
+_HELD_AFTER = 10
+"""Answers about us in a row, without one acceptance, after which the relay is slowed, or left alone."""
+_HELD = 300.0
+
+
+class Circuit:
+    """Open means: do not use this relay now. ``time`` is the event loop's clock."""
+
+    def __init__(self, time: Callable[[], float]) -> None:
+        self._time = time
+        self._failures = 0
+        self._against_us = 0
+        self._until = 0.0
+        self.reason = ""
+        self.text = ""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds for which the relay is still left alone; 0 when it may be used."""
+        return max(0.0, self._until - self._time())
+
+    def failed(self, reason: str, text: str) -> None:
+        """Note that no session could be had: leave it alone, twice as long each time."""
+        self._leave(reason, text, min(_LONGEST, _FIRST * 2**self._failures))
+        self._failures += 1
+
+    def connected(self) -> None:
+        """Note that a session is open."""
+        self._failures = 0
+
+    def accepted(self) -> None:
+        """Note that a message was taken."""
+        self._against_us = 0
+
+    def against_us(self, text: str) -> bool:
+        """Note an answer about us; say whether it is more than one reader's case.
+
+        Single ones are usual in any large mailing. Many in a row mean that everybody's notice would fare
+        the same.
+        """
+        self._against_us += 1
+        if self._against_us >= _HELD_AFTER:
+            self._leave("about-us", text, _HELD)
+        return self._against_us >= _SLOWED_AFTER
+
+    def _leave(self, reason: str, text: str, seconds: float) -> None:
+        self.reason, self.text = reason, text
+        self._until = self._time() + seconds

@@ -1,0 +1,242 @@
+"""The connections to one relay, and the transfers that wait for them.
+
+One connection does where the relay answers at once: each further one is one more message in doubt when a
+process dies. More are opened only while transfers wait and the relay itself takes its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from notifier.channels import Outcome
+from notifier.channels.email.carrier import Session
+from notifier.channels.email.circuit import Circuit
+from notifier.channels.email.pace import Rate
+from notifier.channels.email.pipeline import PipelinedSession
+from notifier.channels.email.plain import PlainSession
+from notifier.channels.email.replies import Reply, Stage, Verdict
+from notifier.channels.email.session import SessionFailed, offers_of, open_session, take_over, tls_context
+from notifier.channels.email.transfer import Offers, Transfer, Unusable, answered, deferred
+from notifier.settings import RelaySettings
+
+_SLOW_ANSWER = 0.005
+_STUCK = 0.05
+_TRIES = 3
+_IDLE_SECONDS = 5.0
+_MESSAGES_PER_CONNECTION = 10_000
+_GOODBYE_SECONDS = 5.0
+_GROWTH_PAUSE = 5.0
+
+
+class Pool:
+    """``slow`` hears which answers ask for less speed, for which transfer, and at how many a second."""
+
+    def __init__(
+        self,
+        relay: RelaySettings,
+        *,
+        helo_name: str = "",
+        idle_seconds: float = _IDLE_SECONDS,
+        slow: Callable[[Verdict, Transfer, float], None],
+    ) -> None:
+        self.name = relay.name
+        self.timeout = relay.timeout
+        self.idle_seconds = idle_seconds
+        self.offers: Offers | None = None
+        """What the relay announced last; None before the first session."""
+        self._relay = relay
+        self._helo_name = helo_name
+        self._slow = slow
+        self._rate = Rate(asyncio.get_running_loop().time)
+        self._context = tls_context(relay)
+        self._loop = asyncio.get_running_loop()
+        self.circuit = Circuit(self._loop.time)
+        self._waiting: deque[Transfer] = deque()
+        self._sessions: list[Session] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._answer_times: deque[float] = deque(maxlen=8)
+        self._per_connection = _MESSAGES_PER_CONNECTION
+        self._grow_after = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._quiet = asyncio.Event()
+        self._closing = False
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._sessions)
+
+    async def hand_over(self, transfer: Transfer) -> Outcome | Unusable:
+        """Carry one transfer; ``Unusable`` where it was not begun and another relay may take it."""
+        if self.circuit.remaining:
+            return Unusable(self.circuit.reason, self.circuit.text, self.circuit.remaining)
+        if self.offers and (objection := transfer.objection(self.offers)):
+            return objection
+        transfer.future = self._loop.create_future()
+        self._submit(transfer)
+        return await transfer.future
+
+    def _submit(self, transfer: Transfer) -> None:
+        for session in self._sessions:
+            if session.free and not (session.busy and self._worth_growing()):
+                session.start(transfer)
+                return
+        self._waiting.append(transfer)
+        self._grow()
+
+    def pull(self, session: Session) -> Transfer | None:
+        """Return the next transfer that may still begin."""
+        if session.bodies >= self._per_connection:
+            session.retire()
+            self._grow()
+            return None
+        while self._waiting:
+            transfer = self._waiting.popleft()
+            if self._may_begin(transfer, session.offers):
+                return transfer
+        return None
+
+    def _may_begin(self, transfer: Transfer, offers: Offers) -> bool:
+        if transfer.settled is None:
+            return False
+        if transfer.stale(self._loop.time()):
+            transfer.settle(deferred(self.name, "too-late", "The lease ended before its turn came."))
+            return False
+        if objection := transfer.objection(offers):
+            transfer.decline(objection)
+            return False
+        return True
+
+    def available(self, session: Session) -> None:
+        """Give a session that has become free something to do."""
+        if session.free and (transfer := self.pull(session)):
+            session.start(transfer)
+
+    def ended(self, transfer: Transfer, stage: Stage, reply: Reply) -> None:
+        """Settle a transfer by its answer."""
+        outcome, verdict = answered(self.name, stage, reply)
+        transfer.settle(outcome)
+        if reply.code // 100 == 2:
+            self._rate.count()
+            self.circuit.accepted()
+            return
+        more_than_one = verdict.reason != "about-us" or self.circuit.against_us(
+            f"relay {self.name} answered {reply.code} {outcome.enhanced}".strip()
+        )
+        if verdict.slows and more_than_one:
+            self._slow(verdict, transfer, self._rate.now())
+
+    def timed(self, seconds: float) -> None:
+        """Note an answer time; slow answers may be worth another connection."""
+        self._answer_times.append(seconds)
+        if self._waiting:
+            self._grow()
+
+    def returned(self, transfer: Transfer, why: Unusable) -> None:
+        """Let a transfer that was not begun go again, on another connection, a few times."""
+        if transfer.settled is None:
+            return
+        transfer.tries += 1
+        if why.reason == "too-late":
+            transfer.settle(deferred(self.name, why.reason, why.text))
+        elif transfer.tries >= _TRIES or why.reason == "no-answer":
+            transfer.settle(deferred(self.name, "relay-trouble", why.text))
+        else:
+            self._waiting.appendleft(transfer)
+            self._grow()
+
+    def gone(self, session: Session, *, limit: bool) -> None:
+        """Forget a session; learn how many messages the relay takes on one connection."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+        if limit:
+            self._per_connection = max(1, min(self._per_connection, session.bodies))
+        if not self._sessions:
+            self._quiet.set()
+        if self._waiting:
+            self._grow()
+
+    def _worth_growing(self) -> bool:
+        """Whether the relay, and not this process, is what takes time.
+
+        The quickest of the last answers counts, because a busy event loop makes answers look late.
+        """
+        if len(self._sessions) + len(self._opening) >= self._relay.max_connections:
+            return False
+        now = self._loop.time()
+        slow = bool(self._answer_times) and min(self._answer_times) >= _SLOW_ANSWER
+        stuck = all(now - session.progress_at >= _STUCK for session in self._sessions)
+        return (slow or stuck) and now >= self._grow_after
+
+    def _grow(self) -> None:
+        """Open a connection if transfers wait for one and it is worthwhile; look again a little later."""
+        usable = len(self._sessions) + len(self._opening)
+        if not self._waiting:
+            return
+        if usable == 0 or (
+            len(self._opening) < min(len(self._waiting), len(self._sessions)) and self._worth_growing()
+        ):
+            self._spawn(self._open())
+        if self._timer is None:
+            self._timer = self._loop.call_later(_STUCK, self._look_again)
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._grow()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self) -> None:
+        try:
+            client = await open_session(self._relay, self._context, self._helo_name)
+            offers = offers_of(client)
+            session: PipelinedSession | PlainSession
+            if offers.pipelining:
+                session = PipelinedSession(self, offers)
+                take_over(client, session)
+            else:
+                session = PlainSession(self, offers, client)
+        except SessionFailed as failure:
+            self._not_opened(failure)
+            return
+        self.offers = offers
+        self.circuit.connected()
+        self._sessions.append(session)
+        self._quiet.clear()
+        if self._closing and not self._waiting:
+            session.retire()
+        else:
+            self.available(session)
+
+    def _not_opened(self, failure: SessionFailed) -> None:
+        """Make do with the connections there are; without any, everything that waits goes elsewhere."""
+        if self._sessions:
+            self._grow_after = self._loop.time() + _GROWTH_PAUSE
+            return
+        self.circuit.failed(failure.reason, str(failure))
+        why = Unusable(failure.reason, str(failure), self.circuit.remaining)
+        while self._waiting:
+            self._waiting.popleft().decline(why)
+
+    async def close(self) -> None:
+        """Say goodbye on all connections; one that does not answer is cut."""
+        self._closing = True
+        if self._timer:
+            self._timer.cancel()
+        for task in tuple(self._opening):
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        for session in tuple(self._sessions):
+            session.retire()
+        if self._sessions:
+            try:
+                await asyncio.wait_for(self._quiet.wait(), _GOODBYE_SECONDS)
+            except TimeoutError:
+                for session in tuple(self._sessions):
+                    session.abort()
