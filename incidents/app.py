@@ -8,12 +8,16 @@ from typing import Annotated
 
 import typer
 
+from incidents.building import build_worker
 from incidents.cli import installation, serving
 from incidents.cli import room as incidents_cli
 from incidents.migrations import require_current
 from notifier import __version__
 from notifier.cli import Application, fail
 from notifier.cli import audit as audit_cli
+from notifier.cli import backup as backup_cli
+from notifier.cli import customers as customers_cli
+from notifier.cli import notices as notices_cli
 from notifier.cli import operators as operators_cli
 from notifier.errors import NotifierError
 from notifier.keys import Keys
@@ -28,9 +32,12 @@ app = typer.Typer(
 )
 
 app.add_typer(installation.app)
-serving.add_serve(app)
+serving.add_serve(app, lambda installed, store: build_worker(installed.settings, installed.load_keys(), store))
+app.add_typer(backup_cli.app)
 app.add_typer(operators_cli.app, name="operators")
+app.add_typer(customers_cli.app, name="customers")
 app.add_typer(audit_cli.app, name="audit")
+app.add_typer(notices_cli.app, name="notices")
 app.add_typer(incidents_cli.app, name="incidents")
 
 
