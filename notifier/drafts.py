@@ -41,7 +41,8 @@ async def draft(
     cast = "CAST({} AS jsonb)" if tx.dialect == "postgresql" else "{}"
     rows = await tx.write_returning(
         "INSERT INTO announcement (code, revision, kind, notice, drill, audience_id, state, facts, plan,"
-        " author, created_at, audience_digest, texts_digest, plan_digest, channels_digest, preflight_inputs, control)"
+        " author, created_at, audience_digest, texts_digest, plan_digest, channels_digest, preflight_inputs,"
+        " control)"
         " VALUES (:code, 1, :kind, :notice, :drill, :audience, 'draft',"
         f" {cast.format(':facts')}, {cast.format(':plan')}, :author, :now, '', '', '', '', '', 'run')"
         " RETURNING id",
@@ -130,36 +131,21 @@ async def void_approvals(
     now = await announcement(tx, announcement_id, lock=True)
     if now.state not in UNRELEASED:
         raise Refused(f"{now.code} is in state {now.state}: its approval has been used")
+    if now.state == "draft":
+        return 0
     voided = await tx.write(
         "UPDATE approval SET voided_at = :now, voided_because = :reason"
         " WHERE announcement_id = :id AND voided_at IS NULL",
         {"now": tx.now_us(), "reason": reason, "id": announcement_id},
     )
-    if now.state != "draft":
-        await set_state(tx, now, state)
+    await set_state(tx, now, state)
+    if state == "draft":  # The notices that were made no longer count.
+        await tx.write("UPDATE announcement SET preflight_inputs = '' WHERE id = :id", {"id": now.id})
+    facts = {"actor": f"operator:{actor}" if actor else "system", "announcement": now.code, "reason": reason}
     if voided:
-        tx.record(
-            Event(
-                AuditAction.ANNOUNCEMENT_APPROVAL_VOIDED,
-                {
-                    "actor": f"operator:{actor}" if actor else "system",
-                    "announcement": now.code,
-                    "approvals": voided,
-                    "reason": reason,
-                },
-            )
-        )
-    elif now.state != "draft":
-        tx.record(
-            Event(
-                AuditAction.ANNOUNCEMENT_RESET,
-                {
-                    "actor": f"operator:{actor}" if actor else "system",
-                    "announcement": now.code,
-                    "reason": reason,
-                },
-            )
-        )
+        tx.record(Event(AuditAction.ANNOUNCEMENT_APPROVAL_VOIDED, {**facts, "approvals": voided}))
+    else:
+        tx.record(Event(AuditAction.ANNOUNCEMENT_RESET, facts))
     return voided
 
 

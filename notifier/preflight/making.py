@@ -1,0 +1,332 @@
+"""Making notices: from a person's row to sealed bytes, or to the finding that sets them aside.
+
+No database here, so that chunks can be made in other processes. A chunk is made as a whole: its people
+are each other's neighbours, whose names must not get into each other's notices.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from notifier import notices
+from notifier.channels import Envelope, Finding
+from notifier.channels.email.address import wire_address
+from notifier.channels.email.message import Composer
+from notifier.channels.email.text import UnsafeText
+from notifier.errors import BadInput, StoreError
+from notifier.keys import Keys, SubjectKey
+from notifier.notices import Person, Rendered
+from notifier.preflight.checks import (
+    LineChecks,
+    Neighbours,
+    check_message,
+    field_names,
+    finding,
+    parts,
+    words_of,
+)
+from notifier.rendering import MissingVariables, Renderer
+from notifier.rendering.lines import greeting_name
+from notifier.settings import EmailSettings
+
+INVENTED = "Robin Sample"
+INVENTED_ADDRESS = "robin.sample@example.com"
+INVENTED_REFERENCE = "0123456789ABCDEF"
+
+
+class Member(NamedTuple):
+    """A person's row as it travels to where notices are made."""
+
+    id: int
+    variant: str
+    locale: str
+    categories: str
+    new_categories: str
+    details: bytes | None
+    person: str
+    customer: bytes
+    wrapped: bytes | None
+    point: bytes | None
+    usable: bool
+    holder: str
+    holder_wrapped: bytes | None
+    own: tuple[bytes, ...]
+    """Blind indexes of all e-mail addresses of the person; loaded where there are details."""
+
+
+class _Reader(NamedTuple):
+    """A person opened: what only the process that makes the notice sees."""
+
+    member: Member
+    subject: SubjectKey
+    name: str
+    recipient: str
+    locale: str
+    details: Mapping[str, Any]
+
+
+class Made(NamedTuple):
+    """A notice as it is stored, apart from its announcement."""
+
+    member: int
+    reference: str
+    locale: str
+    dictionary: int
+    digest: bytes
+    size: int
+    sealed: bytes
+
+
+class Aside(NamedTuple):
+    """A person without a notice, and why."""
+
+    member: int
+    finding: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """What notices of one locale and variant are compressed against, and the header fields they have."""
+
+    id: int
+    content: bytes
+    fields: tuple[bytes, ...]
+
+
+def new_dictionary(message: bytes) -> bytes:
+    """Return the dictionary that an invented reader's message makes: an envelope like those it serves."""
+    return INVENTED_ADDRESS.encode() + b"\n" + message
+
+
+def known_dictionary(number: int, content: bytes) -> Dictionary:
+    """Return a stored dictionary with what can be read off it."""
+    return Dictionary(number, content, field_names(content.partition(b"\n")[2]))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything notices of one announcement are made from; travels to other processes."""
+
+    code: str
+    notice: str
+    drill: bool
+    facts: Mapping[str, Any]
+    default_locale: str
+    hosts: frozenset[str]
+    addresses: frozenset[str]
+    keys: Keys
+    email: EmailSettings
+    folders: tuple[Path, ...]
+    dictionaries: Mapping[tuple[str, str], Dictionary] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The locales the facts have texts in."""
+        return frozenset(self.facts.get("texts", {}))
+
+
+class Maker:
+    """Makes the notices of one announcement. ``check`` lists what the channel cannot carry."""
+
+    def __init__(self, recipe: Recipe, check: Callable[[Envelope], Sequence[Finding]] | None = None) -> None:
+        self._recipe = recipe
+        self._facts = {**recipe.facts, "drill": recipe.drill}
+        self._renderer = Renderer(recipe.folders)
+        self._composer = Composer(recipe.email)
+        self._lines = LineChecks(recipe.hosts, recipe.addresses)
+        self._check = check or _carries_all
+        self._locales: dict[str, str] = {}
+        self._common: dict[str, tuple[set[str], set[str]]] = {}
+        self._cohorts: set[tuple[str, str, str, str]] = set()
+
+    def locale(self, wanted: str) -> str:
+        """Return the locale for somebody who wants ``wanted``; none at all is ``BadInput``."""
+        if wanted not in self._locales:
+            recipe = self._recipe
+            self._locales[wanted] = self._renderer.choose_locale(
+                recipe.notice, wanted, recipe.texts, recipe.default_locale
+            )
+        return self._locales[wanted]
+
+    def invented(
+        self, locale: str, variant: str, categories: str, new_categories: str
+    ) -> tuple[Rendered, bytes]:
+        """Return the notice of an invented reader, as text and as a message."""
+        person = Person(INVENTED, variant, tuple(categories.split()), tuple(new_categories.split()))
+        rendered = self._render(locale, person, INVENTED_REFERENCE)
+        return rendered, self._compose(rendered, INVENTED_ADDRESS, INVENTED, INVENTED_REFERENCE, locale)
+
+    def objections(self, rendered: Rendered) -> list[Finding]:
+        """List what is wrong with the lines of an invented reader's notice: it concerns everybody's."""
+        found = [
+            one
+            for part in parts(rendered)
+            for line in part.split("\n")
+            for one in self._lines.of(line, name=INVENTED, own=(INVENTED_ADDRESS,))
+        ]
+        return list(dict.fromkeys(found))
+
+    def chunk(self, members: Sequence[Member]) -> tuple[list[Made], list[Aside]]:
+        """Make the notices of people who are each other's neighbours."""
+        made: list[Made] = []
+        aside: list[Aside] = []
+        readers: list[_Reader] = []
+        for member in members:
+            try:
+                readers.append(self._open(member))
+            except _SetAside as no:
+                aside.append(Aside(member.id, no.finding.code, no.finding.detail))
+        neighbours = Neighbours(reader.name for reader in readers)
+        for reader in readers:
+            try:
+                made.append(self._make(reader, neighbours))
+            except _SetAside as no:
+                aside.append(Aside(reader.member.id, no.finding.code, no.finding.detail))
+        return made, aside
+
+    def _open(self, member: Member) -> _Reader:
+        if member.wrapped is None or (member.point is not None and member.holder_wrapped is None):
+            raise _SetAside("erased")
+        if member.point is None or not member.usable:
+            raise _SetAside("contact-point")
+        keys = self._recipe.keys
+        try:
+            subject = holder = keys.subject(member.person, member.wrapped)
+            if member.holder != member.person and member.holder_wrapped is not None:
+                holder = keys.subject(member.holder, member.holder_wrapped)
+            recipient = holder.open(member.point, b"contact_point").decode()
+            name = str(orjson.loads(subject.open(member.customer, b"customer")).get("name", ""))
+            details = orjson.loads(subject.open(member.details, b"member")) if member.details else {}
+        except (StoreError, ValueError):
+            raise _SetAside("unreadable") from None
+        try:
+            locale = self.locale(member.locale)
+        except BadInput:
+            raise _SetAside("no-language") from None
+        return _Reader(member, subject, greeting_name(name), recipient, locale, details)
+
+    def _make(self, reader: _Reader, neighbours: Neighbours) -> Made:
+        member, recipient = reader.member, reader.recipient
+        reference = secrets.token_hex(8).upper()
+        person = Person(
+            reader.name,
+            member.variant,
+            tuple(member.categories.split()),
+            tuple(member.new_categories.split()),
+            reader.details,
+        )
+        try:
+            rendered = self._render(reader.locale, person, reference)
+            message = self._compose(rendered, recipient, reader.name, reference, reader.locale)
+            wire = wire_address(recipient)
+        except MissingVariables as missing:
+            raise _SetAside("missing-variables", f"the notice needs {', '.join(missing.names)}") from None
+        except UnsafeText as unsafe:
+            raise _SetAside("unsafe-text", str(unsafe)) from None
+        dictionary = self._recipe.dictionaries[reader.locale, member.variant]
+        self._check_lines(rendered, reader, neighbours)
+        for found in check_message(
+            message, recipient=wire, fields=dictionary.fields, drill=self._recipe.drill
+        ):
+            raise _SetAside(found.code, found.detail)
+        for found in self._check(Envelope(wire, "", message)):
+            raise _SetAside(found.code, found.detail)
+        packed = notices.pack(recipient, message, dictionary.content)
+        return Made(
+            member.id,
+            reference,
+            reader.locale,
+            dictionary.id,
+            notices.keyed_digest(message, self._recipe.keys.index),
+            len(message),
+            reader.subject.seal(packed, notices.SEAL_CONTEXT),
+        )
+
+    def _check_lines(self, rendered: Rendered, reader: _Reader, neighbours: Neighbours) -> None:
+        common, words = self._same_for_all(reader.locale, reader.member)
+        personal = [line for part in parts(rendered) for line in part.split("\n") if line not in common]
+        own = _Own(reader.recipient, reader.member.own, self._recipe.keys)
+        for line in personal:
+            for found in self._lines.of(line, name=reader.name, own=own):
+                raise _SetAside(found.code, found.detail)
+        if neighbours.in_lines(personal, own=reader.name, common=words):
+            raise _SetAside("foreign-name")
+
+    def _same_for_all(self, locale: str, member: Member) -> tuple[set[str], set[str]]:
+        """Return the lines, found good, and the words that do not depend on who reads."""
+        common = self._common.setdefault(locale, (set(), set()))
+        cohort = (locale, member.variant, member.categories, member.new_categories)
+        if cohort not in self._cohorts:
+            self._cohorts.add(cohort)
+            try:
+                rendered, _ = self.invented(*cohort)
+            except BadInput:
+                return common
+            for part in parts(rendered):
+                for line in part.split("\n"):
+                    if not any(self._lines.of(line, name=INVENTED, own=(INVENTED_ADDRESS,))):
+                        common[0].add(line)
+                        common[1].update(words_of(line))
+        return common
+
+    def _render(self, locale: str, person: Person, reference: str) -> Rendered:
+        return self._renderer.render(
+            self._recipe.notice, locale, facts=self._facts, person=person, reference=reference
+        )
+
+    def _compose(self, rendered: Rendered, recipient: str, name: str, reference: str, locale: str) -> bytes:
+        return self._composer.compose(
+            rendered,
+            recipient=recipient,
+            name=name,
+            reference=reference,
+            locale=locale,
+            code=self._recipe.code.replace("/", "-"),
+            drill=self._recipe.drill,
+            kind=self._recipe.notice,
+        )
+
+
+class _SetAside(Exception):
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.finding = Finding(code, detail) if detail else finding(code)
+
+
+class _Own(Container[str]):
+    """The addresses that are the reader's: the one written to, and those known by blind index."""
+
+    def __init__(self, recipient: str, indexes: Sequence[bytes], keys: Keys) -> None:
+        self._recipient = recipient.lower()
+        self._indexes = indexes
+        self._keys = keys
+
+    def __contains__(self, address: object) -> bool:
+        return address == self._recipient or self._keys.blind_index("email", str(address)) in self._indexes
+
+
+def _carries_all(_envelope: Envelope) -> Sequence[Finding]:
+    return ()
+
+
+_maker: Maker | None = None
+
+
+def start_worker(recipe: Recipe) -> None:
+    """Prepare a process of its own for ``work``."""
+    global _maker  # noqa: PLW0603 - one maker per process, set by the pool's initializer
+    _maker = Maker(recipe)
+
+
+def work(members: Sequence[Member]) -> tuple[list[Made], list[Aside]]:
+    """Make a chunk in the process that ``start_worker`` prepared."""
+    if _maker is None:
+        raise RuntimeError("the worker was not started")
+    return _maker.chunk(members)
