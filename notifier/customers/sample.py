@@ -73,7 +73,7 @@ _PLACES = (
     _Place(
         "fr-FR",
         "FR",
-        "063998####",
+        "0612######",
         ("Amélie", "Benoît", "Chloé", "Denis", "Élodie", "François", "Gaëlle", "Hervé"),
         ("Aubert", "Blanchard", "Chevalier", "Dupré", "Étienne", "Fournier", "Girard", "Lefèvre"),
         ("rue de la Paix", "avenue Victor-Hugo", "place du Marché", "chemin des Prés"),

@@ -98,7 +98,7 @@ class Sealer:
             word_set(record.marks),
             orjson.dumps(record.attributes).decode() if record.attributes else "{}",
             subject.seal(orjson.dumps(sealed), CUSTOMER),
-            self._place(record.name, record.address),
+            self._place(record),
             fingerprint,
         )
 
@@ -126,12 +126,13 @@ class Sealer:
         index = self._keys.blind_index(kind, point.folded)
         return index, index
 
-    def _place(self, name: str, address: PostalAddress | None) -> bytes | None:
+    def _place(self, record: CustomerRecord) -> bytes | None:
         """Return the blind index of who lives where; none where either is too little known to tell."""
-        who = folded(name)
-        if not who or not address or not address.street or not (address.city or address.postal_code):
-            return None
-        return self._keys.blind_index("place", f"{who}\n{places.place(address)}")
+        letter = next((point for point in record.points if point.channel == ChannelName.LETTER), None)
+        if letter is None and record.address:
+            letter = places.letter(record.address)
+        who = folded(record.name)
+        return self._keys.blind_index("place", f"{who}\n{letter.folded}") if letter and who else None
 
 
 def ranked(points: tuple[ContactPoint, ...]) -> list[tuple[int, ContactPoint]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from notifier.customers.faults import Faulty
 
@@ -78,7 +79,12 @@ def folded(text: str) -> str:
 
     Vowel signs of Indic scripts are marks too, but part of the word: they stay.
     """
-    if text.isascii():
-        return "".join(filter(str.isalnum, text.lower()))
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return "".join(map(_folded_word, text.split()))
+
+
+@lru_cache(maxsize=50_000)
+def _folded_word(word: str) -> str:
+    if word.isascii():
+        return "".join(filter(str.isalnum, word.lower()))
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", word.casefold()))
     return "".join(letter for letter in plain if letter.isalnum() or unicodedata.category(letter)[0] == "M")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from notifier.customers.faults import Faulty
 from notifier.customers.normalise.cells import is_scientific
+from notifier.customers.normalise.plans import plain_number
 from notifier.customers.values import ChannelName, ContactPoint
 
 _SEVERAL = re.compile(r"[;|\n]|,\s|\s/\s")
@@ -37,8 +37,13 @@ def normalise(text: str, country: str = "") -> str:
     return _read(text, country)[1]
 
 
-@lru_cache(maxsize=1024)
 def _read(text: str, country: str) -> tuple[ChannelName, str, bool]:
+    if plain := plain_number(text, country):
+        return ChannelName.SMS if plain[0] else ChannelName.VOICE, plain[1], True
+    return _by_library(text, country)
+
+
+def _by_library(text: str, country: str) -> tuple[ChannelName, str, bool]:
     if is_scientific(text):
         raise Faulty("phone-scientific")
     try:

@@ -135,4 +135,4 @@ def letter(address: PostalAddress) -> ContactPoint | None:
 def place(address: PostalAddress) -> str:
     """Return an address for comparison: equal for the same place in other spelling."""
     street = address.street.lower().replace("straße", "str").replace("strasse", "str")
-    return folded(f"{street}{address.postal_code}{address.city}{address.country}")
+    return folded(f"{street} {address.postal_code} {address.city} {address.country}")
