@@ -19,6 +19,7 @@ from notifier.cli import backup as backup_cli
 from notifier.cli import customers as customers_cli
 from notifier.cli import notices as notices_cli
 from notifier.cli import operators as operators_cli
+from notifier.cli import story as story_cli
 from notifier.errors import NotifierError
 from notifier.keys import Keys
 from notifier.settings import HOME_VARIABLE, load
@@ -32,9 +33,12 @@ app = typer.Typer(
 )
 
 app.add_typer(installation.app)
-serving.add_serve(app, lambda installed, store: build_worker(installed.settings, installed.load_keys(), store))
+serving.add_serve(
+    app, lambda installed, store: build_worker(installed.settings, installed.load_keys(), store)
+)
 app.add_typer(backup_cli.app)
 app.add_typer(operators_cli.app, name="operators")
+story_cli.register(customers_cli.app)
 app.add_typer(customers_cli.app, name="customers")
 app.add_typer(audit_cli.app, name="audit")
 app.add_typer(notices_cli.app, name="notices")

@@ -1,0 +1,245 @@
+"""``notifier customers show``: what did we tell this person, and when."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event, Json
+from notifier.cli import Application, application, out, run
+from notifier.cli.audit import known_reference
+from notifier.cli.identity import identify
+from notifier.customers.lookup import Profile, find, open_profile
+from notifier.errors import BadInput, Conflict, NotFound, Refused
+from notifier.notices import grouped
+from notifier.story import AnnouncementTold, AttemptTold, DeliveryTold, Membership, deliveries, tell
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the customers' command group."""
+    app.command("show")(show)
+
+
+def show(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(metavar="ID", help="Customer number, e-mail address or phone.")],
+    *,
+    operator: Annotated[str, typer.Option(help="Your handle: looking is put on record.")],
+    text: Annotated[bool, typer.Option("--text", help="Print the notices' text too.")] = False,
+    raw: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one notice's exact bytes; - is the output.")
+    ] = None,
+    reference: Annotated[str, typer.Option(help="Whose bytes; needed where there are several.")] = "",
+) -> None:
+    """Show what this person was told and when, with the servers' answers and the proof of each."""
+    app = application(context)
+
+    async def act() -> tuple[str, str, Profile | None, list[Membership]]:
+        wanted = known_reference(reference) if reference else ""
+        _refuse_existing(raw)
+        return wanted, *await _look(app, customer, operator, wanted)
+
+    wanted, number, profile, told = run(act())
+    if raw is not None:
+        run(_write(told, wanted, raw))
+        return
+    app.show(_plain(number, profile, told), lambda: _print(number, profile, told, text=text))
+
+
+def _refuse_existing(file: Path | None) -> None:
+    if file is not None and str(file) != "-" and file.exists():
+        raise Conflict(f"{file} exists already", advice="Name a file that does not exist yet.")
+
+
+async def _look(
+    app: Application, customer: str, operator: str, reference: str
+) -> tuple[str, Profile | None, list[Membership]]:
+    """Find the person, put on record that somebody looks, and open what there is."""
+    keys = app.load_keys()
+    async with app.store() as store:
+        handle = await identify(app, store, operator)
+        async with store.read() as tx:
+            found = await find(tx, keys, customer)
+            if not found:
+                raise NotFound(
+                    "nobody has this customer number, e-mail address or telephone number",
+                    advice="Who is not in the store was told nothing by this service.",
+                )
+            if len(found) > 1:
+                raise Conflict(
+                    f"{len(found)} customers have this address or telephone number",
+                    advice="Name one by customer number: "
+                    + ", ".join([str(await tx.scalar(_NUMBER, id=one)) for one in found[:20]]),
+                )
+            person = await tx.row("SELECT number, uid FROM customer WHERE id = :id", id=found[0])
+        if person is None:
+            raise NotFound("this customer has just been removed")
+        facts: dict[str, Json] = {"actor": f"operator:{handle}", "person": person.uid}
+        if reference:
+            facts["delivery"] = reference
+        async with store.begin() as tx:
+            tx.record(Event(AuditAction.CUSTOMER_SHOWN, facts))
+        async with store.read() as tx:
+            profile = await open_profile(tx, keys, found[0])
+            return person.number, profile, await tell(tx, keys, found[0])
+
+
+_NUMBER = "SELECT number FROM customer WHERE id = :id"
+
+
+async def _write(told: list[Membership], reference: str, file: Path) -> None:
+    """Write the exact bytes of one notice."""
+    found = [one for one in deliveries(told) if reference in ("", one.reference)]
+    if not found:
+        raise NotFound("this person has no such delivery")
+    if len(found) > 1:
+        raise BadInput(
+            f"this person has {len(found)} deliveries",
+            advice="Add --reference: " + ", ".join(grouped(one.reference) for one in found),
+        )
+    (delivery,) = found
+    if delivery.message is None:
+        raise Refused("the bytes of this notice cannot be read any more: the person's key is gone")
+    if not delivery.intact:
+        raise Refused("the bytes of this notice do not have the digest that was approved")
+    _put(file, delivery.message)
+
+
+def _put(file: Path, content: bytes) -> None:
+    if str(file) == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}") from None
+    with os.fdopen(handle, "wb") as opened:
+        opened.write(content)
+
+
+def _print(number: str, profile: Profile | None, told: list[Membership], *, text: bool) -> None:
+    _say(f"{number} {profile.name if profile else '(erased)'}")
+    for point in profile.points if profile else ():
+        said = f" ({point.state_reason})" if point.state_reason else ""
+        _say(f"  {point.channel}: {point.value}, {point.state}{said}")
+    if not told:
+        out.print("Not affected by anything on record: in no frozen audience, told nothing.")
+    for membership in told:
+        _print_membership(membership)
+        for announcement in membership.announcements:
+            _print_announcement(announcement)
+            for delivery in announcement.deliveries:
+                _print_delivery(delivery, text=text)
+
+
+def _print_membership(one: Membership) -> None:
+    out.print(f"\n[bold]{escape(one.audience)}[/] frozen {_moment(one.frozen_at)}: {_standing(one)}")
+    if one.about:
+        _say(f"  told for customer {one.about}")
+    if one.categories:
+        _say(f"  data exposed: {', '.join(one.categories)}")
+    if one.new_categories:
+        _say(f"  new since the last notice: {', '.join(one.new_categories)}")
+    if one.basis:
+        _say(f"  known by: {one.basis}")
+    if not one.announcements:
+        out.print("  nothing was announced to this audience yet")
+
+
+def _standing(one: Membership) -> str:
+    words = {"due": "due a notice", "needs-channel": "needs another channel", "excluded": "excluded"}
+    because = f", because {one.reason}" if one.reason else ""
+    return escape(f"{words.get(one.state, one.state)}{because} (as {one.variant})")
+
+
+def _print_announcement(one: AnnouncementTold) -> None:
+    released = f"released {_moment(one.released_at)}" if one.released_at else "not released"
+    revision = f" revision {one.revision}" if one.revision > 1 else ""
+    out.print(f"  announcement {escape(one.code)}{revision}: {one.state}, {released}")
+    if one.set_aside:
+        _say(f"    set aside, needs repair: {one.set_aside}")
+
+
+def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
+    out.print(
+        f"    {grouped(one.reference)} by {one.channel} to {escape(one.recipient) or '(erased)'}: "
+        f"[bold]{one.state}[/] since {_moment(one.changed_at)}"
+    )
+    if one.message is not None:
+        message = _parsed(one.message)
+        fits = "the approved digest" if one.intact else "[bold red]NOT the approved digest[/]"
+        _say(f"      subject: {message['Subject']}")
+        date = message["Date"] if one.handed_over else "not handed over yet"
+        out.print(f"      date: {date}; {len(one.message)} bytes in {one.locale} with {fits}")
+        if text:
+            _print_text(message)
+    elif one.intact is False:
+        out.print("      [bold red]the notice cannot be opened with this person's key[/]")
+    for attempt in one.attempts:
+        _print_attempt(attempt)
+
+
+def _print_text(message: EmailMessage) -> None:
+    body = message.get_body(("plain",))
+    for line in str(body.get_content()).splitlines() if body else ():
+        _say(f"      | {line}")
+
+
+def _print_attempt(one: AttemptTold) -> None:
+    answer = " ".join(str(part) for part in (one.code or "", one.enhanced, one.reply) if part)
+    where = f" at {one.relay}" if one.relay else ""
+    _say(f"      {one.number}. {_moment(one.closed_at)} {one.outcome}{where}: {answer}")
+    place = "waits for its place" if one.leaf_index is None else f"place {one.leaf_index}"
+    covered = f", in the checkpoint of {one.checkpoint}" if one.checkpoint else ""
+    proof = {
+        True: "commits to this address, message and answer",
+        False: "DOES NOT FIT what is shown",
+        None: "discloses nothing",
+    }[one.proven]
+    _say(f"         audit entry {one.entry} {place}{covered}; it {proof}")
+
+
+def _parsed(message: bytes) -> EmailMessage:
+    return message_from_bytes(message, policy=SMTPUTF8)
+
+
+def _say(line: str) -> None:
+    """Print text that others wrote: nothing in it may steer the terminal."""
+    out.print("".join(one if one.isprintable() else " " for one in line), markup=False)
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _plain(number: str, profile: Profile | None, told: list[Membership]) -> dict[str, Any]:
+    """Return the story as plain values; the messages as text, byte for byte Latin-1."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(inner) for inner in value]
+        if isinstance(value, bytes):
+            return value.decode("latin-1")
+        return value.isoformat() if isinstance(value, datetime) else value
+
+    return {
+        "number": number,
+        "erased": profile is None,
+        "name": profile.name if profile else "",
+        "contact_points": [asdict(point) for point in profile.points] if profile else [],
+        "memberships": [plain(asdict(one)) for one in told],
+    }

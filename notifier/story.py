@@ -1,0 +1,266 @@
+"""What did we tell this person, and when: everything on record about one customer, opened with their key.
+
+The bytes of each notice are restored exactly and held against the digest that was approved and against the
+disclosures of the attempt's audit entry. Of an erased person the states, codes and entries are left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from notifier import notices
+from notifier.audit.entry import Disclosure, Event, digest, disclose
+from notifier.audit.listing import Placed, by_ids
+from notifier.channels.email.message import with_date
+from notifier.clock import from_instant
+from notifier.engine.attempts import RESPONSE_CONTEXT
+from notifier.engine.loading import SIGNATURE_CONTEXT
+from notifier.errors import StoreError
+from notifier.keys import Keys, SubjectKey
+from notifier.store import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTold:
+    """One hand-over and the server's answer. ``proven``: whether its audit entry commits to this very
+    address, message and reply; ``None`` where the entry discloses nothing or the person is erased.
+    """
+
+    number: int
+    opened_at: datetime
+    closed_at: datetime
+    outcome: str
+    code: int
+    enhanced: str
+    relay: str
+    reason: str
+    reply: str
+    entry: str
+    leaf_index: int | None
+    checkpoint: int | None
+    proven: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTold:
+    """One notice to one contact point. ``message`` are its exact bytes, with Date once it was handed over;
+    ``intact``: whether they have the digest that was approved; both ``None`` once the person is erased.
+    """
+
+    reference: str
+    channel: str
+    occasion: str
+    state: str
+    changed_at: datetime
+    locale: str
+    recipient: str
+    message: bytes | None
+    handed_over: bool
+    intact: bool | None
+    attempts: tuple[AttemptTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementTold:
+    """One announcement to an audience the person is in. ``set_aside``: why their notice needs repair."""
+
+    code: str
+    revision: int
+    state: str
+    released_at: datetime | None
+    set_aside: str
+    deliveries: tuple[DeliveryTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The person's place in one frozen audience. ``about`` is the customer number of the person it is
+    about, where this person is told as guardian or contact of somebody else.
+    """
+
+    audience: str
+    subject: str
+    kind: str
+    frozen_at: datetime
+    member: str
+    about: str
+    state: str
+    reason: str
+    variant: str
+    categories: tuple[str, ...]
+    new_categories: tuple[str, ...]
+    basis: str
+    announcements: tuple[AnnouncementTold, ...]
+
+
+async def tell(tx: Transaction, keys: Keys, customer_id: int) -> list[Membership]:
+    """Return every audience the person is in, or is told for, the oldest first."""
+    rows = await tx.rows(
+        "SELECT m.id, m.uid, m.customer_id, m.state, m.reason, m.variant, m.categories, m.new_categories, "
+        "m.basis, a.id AS audience_id, a.code, a.subject, a.kind, a.frozen_at, c.uid AS person, c.number, "
+        "k.wrapped FROM audience_member m JOIN audience a ON a.id = m.audience_id "
+        "JOIN customer c ON c.id = m.customer_id LEFT JOIN subject_key k ON k.customer_id = m.customer_id "
+        "WHERE m.id IN (SELECT id FROM audience_member WHERE customer_id = :id UNION "
+        "SELECT d.member_id FROM contact_point p JOIN delivery d ON d.contact_point_id = p.id "
+        "WHERE p.customer_id = :id) ORDER BY a.frozen_at, a.id, m.id",
+        id=customer_id,
+    )
+    return [await _membership(tx, keys, row, customer_id) for row in rows]
+
+
+async def _membership(tx: Transaction, keys: Keys, row: Row[Any], customer_id: int) -> Membership:
+    subject = keys.subject(row.person, bytes(row.wrapped)) if row.wrapped else None
+    reader = _Reader(keys, subject, row.number)
+    announcements = await tx.rows(
+        "SELECT id, code, revision, state, released_at FROM announcement WHERE audience_id = :audience "
+        "ORDER BY created_at, id",
+        audience=row.audience_id,
+    )
+    return Membership(
+        audience=row.code,
+        subject=row.subject,
+        kind=row.kind,
+        frozen_at=from_instant(row.frozen_at),
+        member=row.uid,
+        about="" if row.customer_id == customer_id else row.number,
+        state=row.state,
+        reason=row.reason,
+        variant=row.variant,
+        categories=tuple(row.categories.split()),
+        new_categories=tuple(row.new_categories.split()),
+        basis=row.basis,
+        announcements=tuple([await _announcement(tx, reader, one, row.id) for one in announcements]),
+    )
+
+
+async def _announcement(tx: Transaction, reader: _Reader, row: Row[Any], member_id: int) -> AnnouncementTold:
+    place = {"announcement": row.id, "member": member_id}
+    aside = await tx.rows(
+        "SELECT finding FROM set_aside WHERE announcement_id = :announcement AND member_id = :member "
+        "AND repaired = :no",
+        no=False,
+        **place,
+    )
+    deliveries = await tx.rows(
+        "SELECT d.id, d.reference, d.channel, d.occasion, d.state, d.message_date, d.changed_at, "
+        "d.signature, n.locale, n.digest, n.sealed, y.content AS dictionary FROM delivery d "
+        "JOIN notice n ON n.id = d.notice_id JOIN notice_dictionary y ON y.id = n.dictionary_id "
+        "WHERE d.announcement_id = :announcement AND d.member_id = :member ORDER BY d.id",
+        **place,
+    )
+    return AnnouncementTold(
+        code=row.code,
+        revision=row.revision,
+        state=row.state,
+        released_at=None if row.released_at is None else from_instant(row.released_at),
+        set_aside=" ".join(one.finding for one in aside),
+        deliveries=tuple([await _delivery(tx, reader, one) for one in deliveries]),
+    )
+
+
+async def _delivery(tx: Transaction, reader: _Reader, row: Row[Any]) -> DeliveryTold:
+    recipient, message, intact = reader.message(row)
+    attempts = await tx.rows(
+        "SELECT number, opened_at, closed_at, outcome, code, enhanced, relay, reason, sealed, event_id "
+        "FROM attempt WHERE delivery_id = :id ORDER BY number",
+        id=row.id,
+    )
+    entries = await by_ids(tx, [one.event_id for one in attempts])
+    return DeliveryTold(
+        reference=row.reference,
+        channel=row.channel,
+        occasion=row.occasion,
+        state=row.state,
+        changed_at=from_instant(row.changed_at),
+        locale=row.locale,
+        recipient=recipient,
+        message=message,
+        handed_over=row.message_date is not None,
+        intact=intact,
+        attempts=tuple(
+            reader.attempt(one, entries.get(one.event_id), recipient, message) for one in attempts
+        ),
+    )
+
+
+class _Reader:
+    """Opens what is sealed under one person's key; without it everything personal reads empty."""
+
+    def __init__(self, keys: Keys, subject: SubjectKey | None, number: str) -> None:
+        self._keys = keys
+        self._subject = subject
+        self._number = number
+
+    def message(self, row: Row[Any]) -> tuple[str, bytes | None, bool | None]:
+        """Return recipient, exact bytes and whether they have the approved digest."""
+        if self._subject is None:
+            return "", None, None
+        try:
+            packed = self._subject.open(bytes(row.sealed), notices.SEAL_CONTEXT)
+            recipient, message = notices.unpack(packed, bytes(row.dictionary))
+            signature = self._subject.open(bytes(row.signature), SIGNATURE_CONTEXT) if row.signature else b""
+        except StoreError:
+            return "", None, False
+        intact = notices.keyed_digest(message, self._keys.index) == bytes(row.digest)
+        if row.message_date is not None:
+            message = signature + with_date(message, from_instant(row.message_date))
+        return recipient, message, intact
+
+    def attempt(
+        self, row: Row[Any], entry: Placed | None, recipient: str, message: bytes | None
+    ) -> AttemptTold:
+        """Return an attempt with the server's reply, held against its audit entry."""
+        reply = ""
+        if self._subject is not None and row.sealed is not None:
+            reply = self._subject.open(bytes(row.sealed), RESPONSE_CONTEXT).decode()
+        return AttemptTold(
+            number=row.number,
+            opened_at=from_instant(row.opened_at),
+            closed_at=from_instant(row.closed_at),
+            outcome=row.outcome,
+            code=row.code,
+            enhanced=row.enhanced,
+            relay=row.relay,
+            reason=row.reason,
+            reply=reply,
+            entry=row.event_id,
+            leaf_index=entry.leaf_index if entry else None,
+            checkpoint=entry.checkpoint if entry else None,
+            proven=self._proven(entry, recipient, message, reply),
+        )
+
+    def _proven(self, entry: Placed | None, recipient: str, message: bytes | None, reply: str) -> bool | None:
+        """Make the entry's disclosures again: equal digests prove the values shown."""
+        if self._subject is None:
+            return None
+        if entry is None or message is None:
+            return False
+        committed = entry.content.get("data", {}).get("_sd")
+        if committed is None:
+            return None
+        known = {
+            "address": recipient,
+            "customer": self._number,
+            "digest": hashlib.sha256(message).hexdigest(),
+        }
+        disclosures = [Disclosure("recipient", known)]
+        if reply:
+            disclosures.append(Disclosure("response", {"text": reply}))
+        made = disclose(Event("", {}, disclosures, self._subject), entry.event_id)
+        return sorted(committed) == sorted(digest(one) for one in made)
+
+
+def deliveries(memberships: Sequence[Membership]) -> list[DeliveryTold]:
+    """Return all deliveries of a story in their order."""
+    return [
+        delivery
+        for membership in memberships
+        for announcement in membership.announcements
+        for delivery in announcement.deliveries
+    ]

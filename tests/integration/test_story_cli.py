@@ -1,0 +1,94 @@
+"""``notifier customers show``, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from notifier.audit.log_key import LogKey
+from notifier.channels import Outcome, OutcomeKind
+from notifier.testing import ScriptedChannel
+from tests import world
+from tests.desk import Desk
+from tests.integration.test_sending import run_next, start
+
+HOSTILE = Outcome(OutcomeKind.ACCEPTED, code=250, enhanced="2.0.0", text="ok \x1b[2J[bold]queued[/]")
+
+
+@pytest.fixture
+def desk(store_url: str, tmp_path: Path) -> Desk:
+    """An installation that has told three people."""
+    made = Desk(tmp_path / "home", store_url)
+    LogKey.generate("notices.example.com/audit").save(made.home / "keys")
+
+    async def send() -> None:
+        async with made.store() as store:
+            await world.released(store, made.keys, 3)
+            await start(store)
+            channel = ScriptedChannel({world.address(1): [HOSTILE]})
+            await run_next(store, made.keys, channel, tmp_path)
+
+    asyncio.run(send())
+    return made
+
+
+def test_the_story_is_told_and_the_look_is_on_record(desk: Desk) -> None:
+    """Audience, notice, answer and place; each look leaves an entry."""
+    desk.say("audit", "sequence")
+    before = desk.count("audit_event")
+    code, said = desk.say("customers", "show", "C1", "--operator", "alice", "--text")
+    assert code == 0, said
+    for part in ("C1 Person 1", "INC-2026-001/1", "accepted", "Dear person 1", "place ", "commits to this"):
+        assert part in said
+    (looked,) = desk.ask("audit", "entries", "--action", "customer:shown")
+    assert looked["entry"]["data"]["actor"] == "operator:alice"
+    assert "C1" not in str(looked)
+    assert desk.acts("customers", "show", "C1")["number"] == "C1"
+    assert desk.count("audit_event") == before + 2
+
+
+def test_a_servers_reply_cannot_steer_the_terminal(desk: Desk) -> None:
+    """Escape sequences and markup in what others wrote are shown as text."""
+    _, said = desk.say("customers", "show", "C1", "--operator", "alice")
+    assert "\x1b[2J" not in said
+    assert "[bold]queued[/]" in said
+
+
+def test_raw_writes_the_exact_bytes(desk: Desk, tmp_path: Path) -> None:
+    """The file holds what went over the wire, for its owner alone, and no file is overwritten."""
+    told = desk.acts("customers", "show", "C1")
+    (delivery,) = told["memberships"][0]["announcements"][0]["deliveries"]
+    file = tmp_path / "notice.eml"
+    show = ("customers", "show", "C1", "--operator", "alice", "--raw", str(file))
+    assert desk.say(*show, "--reference", delivery["reference"])[0] == 0
+    assert file.read_bytes() == delivery["message"].encode("latin-1")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert desk.say(*show)[0] == 1
+    file.unlink()
+    assert desk.say(*show, "--reference", "0123-4567-89AB-CDEF")[0] == 1
+    assert not file.exists()
+    assert desk.say(*show, "--reference", "nonsense")[0] == 2
+
+
+def test_unknown_people_and_unaffected_ones_are_told_apart(desk: Desk) -> None:
+    """Who is not in the store is not found; who is in no audience is not affected by anything."""
+    code, said = desk.say("customers", "show", "nobody", "--operator", "alice")
+    assert code == 1
+    assert "told nothing" in said
+
+    async def leave() -> None:
+        async with desk.store() as store, store.begin() as tx:
+            await tx.housekeep(
+                "INSERT INTO customer (uid, number, locale, time_zone, country, region, data_held, marks, "
+                "attributes, sealed, fingerprint, created_at, changed_at, origin) "
+                "VALUES ('u', 'X1', '', '', '', '', '', '', '{}', :nothing, :nothing, 0, 0, 'import')",
+                {"nothing": b""},
+            )
+
+    asyncio.run(leave())
+    code, said = desk.say("customers", "show", "X1", "--operator", "alice")
+    assert code == 0, said
+    assert "Not affected by anything" in said
+    assert "(erased)" in said
