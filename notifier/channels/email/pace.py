@@ -32,7 +32,7 @@ class Limiter(Protocol):
         ...
 
     def slow(self, key: str, *, pause: float | None = None, rate: float = 0) -> None:
-        """Go half as fast as now (as ``rate``, where no limit holds), and not at all for ``pause`` seconds."""
+        """Go half as fast as now (as ``rate``, where no limit holds), not at all for ``pause`` seconds."""
         ...
 
 
