@@ -8,6 +8,7 @@ the next run goes on where it stopped if nothing has changed, else it begins ane
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -18,6 +19,7 @@ from notifier.channels import Finding
 from notifier.drafts import set_state, void_approvals
 from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
+from notifier.linting import blocks
 from notifier.preflight import members
 from notifier.preflight.digests import texts_digest
 from notifier.preflight.making import Aside, Made, Maker, Member, Recipe, new_dictionary
@@ -59,7 +61,7 @@ class Preflight:
         self, announcement_id: int, progress: Progress = lambda _done, _all: None
     ) -> PreflightReport:
         """Make the notice of everyone who is due one. Replaces an earlier preflight completely."""
-        recipe, done = await self._open(announcement_id)
+        recipe, done, warnings = await self._open(announcement_id)
         async with self._store.read() as tx:
             now = await announcement(tx, announcement_id)
             total = await tx.scalar(
@@ -69,7 +71,7 @@ class Preflight:
             after = int(await tx.scalar(_REACHED, id=announcement_id) or 0)
         people = members.due(self._store, now.audience_id, after=after)
         await self._make(now, recipe, people, progress=progress, done=done, total=int(total))
-        return await self._close(announcement_id, recipe)
+        return replace(await self._close(announcement_id, recipe), warnings=warnings)
 
     async def repair(
         self, announcement_id: int, progress: Progress = lambda _done, _all: None
@@ -103,7 +105,7 @@ class Preflight:
         )
         return await self._close(announcement_id, recipe)
 
-    async def _open(self, announcement_id: int) -> tuple[Recipe, int]:
+    async def _open(self, announcement_id: int) -> tuple[Recipe, int, tuple[str, ...]]:
         """Get ready: check what concerns everybody, make the dictionaries, clear what an earlier run left."""
         async with self._store.read() as tx:
             now = await announcement(tx, announcement_id)
@@ -116,13 +118,13 @@ class Preflight:
             recipe = await recipe_for(tx, now, self._settings, self._keys)
             cohorts = await ingredients(tx, now, Maker(recipe))
         maker = Maker(recipe)
-        made, found = {}, []
+        made: dict[tuple[str, str], bytes] = {}
+        found: list[tuple[str, Finding]] = []
         for (locale, variant), (categories, new_categories) in cohorts.items():
-            rendered, message = maker.invented(locale, variant, categories, new_categories)
-            found += [(f"{locale}, {variant}", one) for one in maker.objections(rendered)]
-            made[locale, variant] = message
-        if found:
-            raise NotReady(found)
+            rendered, made[locale, variant] = maker.invented(locale, variant, categories, new_categories)
+            found += [(f"{locale}, {variant}", one) for one in maker.objections(rendered, locale)]
+        if blocking := [(where, one) for where, one in found if blocks(one)]:
+            raise NotReady(blocking)
         async with self._store.begin() as tx:
             now = await announcement(tx, announcement_id, lock=True)
             if now.state not in UNRELEASED or now.state == "countdown":
@@ -131,7 +133,7 @@ class Preflight:
                 await self._begin_anew(tx, now, inputs, made)
             recipe = await recipe_for(tx, now, self._settings, self._keys)
             done = await tx.scalar(_DONE, id=now.id)
-        return recipe, int(done)
+        return recipe, int(done), tuple(f"{where}: {one.detail} ({one.code})" for where, one in found)
 
     async def _begin_anew(
         self, tx: Transaction, now: Announcement, inputs: str, made: dict[tuple[str, str], bytes]

@@ -24,7 +24,6 @@ CHECKS = {
     "no-language": "neither the person's language nor the default one has texts",
     "unsafe-text": "a line break or control character would enter a header or the body",
     "header-fields": "the message has other header fields than it should",
-    "line-ends": "a line of the message does not end with CRLF",
     "one-recipient": "the message is not addressed to exactly one person",
     "link-scheme": "a link does not begin with https, mailto or tel",
     "link-host": "a link leads to a host that is not on the organisation's list",
@@ -37,7 +36,9 @@ CHECKS = {
     "erased": "the person's data was erased",
     "unreadable": "the person's sealed data cannot be opened",
 }
-"""The codes of findings and what they mean; docs/reference/preflight-checks.md explains each."""
+"""The codes of findings and what they mean; docs/reference/preflight-checks.md explains each. The channel
+and the check of form and language (``notifier.linting``) add codes of their own.
+"""
 
 _TOKEN = re.compile(
     r"\{\{|\}\}|\{%|%\}|\{#|#\}|%%|<<|>>|\[\[|\]\]|\$\{"
@@ -187,8 +188,6 @@ def check_message(
     """Yield what is wrong with a whole message; ``fields`` are the header fields it must have, in order."""
     if len(message) >= LARGEST:
         yield finding("too-large")
-    if not message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
-        yield finding("line-ends")
     head = message.partition(b"\r\n\r\n")[0]
     names = field_names(message)
     if names != fields:

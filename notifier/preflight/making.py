@@ -7,7 +7,7 @@ are each other's neighbours, whose names must not get into each other's notices.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 import orjson
 
 from notifier import notices
+from notifier.categories import SENSITIVE
 from notifier.channels import Envelope, Finding
+from notifier.channels.email import EmailChannel
 from notifier.channels.email.address import wire_address
 from notifier.channels.email.message import Composer
 from notifier.channels.email.text import UnsafeText
 from notifier.errors import BadInput, StoreError
 from notifier.keys import Keys, SubjectKey
+from notifier.linting import check_variant
 from notifier.notices import Person, Rendered
 from notifier.preflight.checks import (
     LineChecks,
@@ -133,15 +136,17 @@ class Recipe:
 
 
 class Maker:
-    """Makes the notices of one announcement. ``check`` lists what the channel cannot carry."""
+    """Makes the notices of one announcement."""
 
-    def __init__(self, recipe: Recipe, check: Callable[[Envelope], Sequence[Finding]] | None = None) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._facts = {**recipe.facts, "drill": recipe.drill}
         self._renderer = Renderer(recipe.folders)
         self._composer = Composer(recipe.email)
         self._lines = LineChecks(recipe.hosts, recipe.addresses)
-        self._check = check or _carries_all
+        self._return_path = f"preflight@{recipe.email.bounce_domain}"
+        # Asked what it can carry, never opened: it is given no relay.
+        self._channel = EmailChannel(recipe.email, relays=())
         self._locales: dict[str, str] = {}
         self._common: dict[str, tuple[set[str], set[str]]] = {}
         self._cohorts: set[tuple[str, str, str, str]] = set()
@@ -163,14 +168,23 @@ class Maker:
         rendered = self._render(locale, person, INVENTED_REFERENCE)
         return rendered, self._compose(rendered, INVENTED_ADDRESS, INVENTED, INVENTED_REFERENCE, locale)
 
-    def objections(self, rendered: Rendered) -> list[Finding]:
-        """List what is wrong with the lines of an invented reader's notice: it concerns everybody's."""
+    def objections(self, rendered: Rendered, locale: str) -> list[Finding]:
+        """List what is wrong with an invented reader's notice: it concerns everybody's."""
+        recipe = self._recipe
         found = [
             one
             for part in parts(rendered)
             for line in part.split("\n")
             for one in self._lines.of(line, name=INVENTED, own=(INVENTED_ADDRESS,))
         ]
+        words = self._renderer.words(recipe.notice, locale)
+        found += check_variant(
+            rendered,
+            locale=locale,
+            hosts=recipe.hosts,
+            sensitive=[words.labels[code] for code in sorted(SENSITIVE) if code in words.labels],
+            drill_mark=words.plain.get("drill_mark", "") if recipe.drill else "",
+        )
         return list(dict.fromkeys(found))
 
     def chunk(self, members: Sequence[Member]) -> tuple[list[Made], list[Aside]]:
@@ -236,7 +250,7 @@ class Maker:
             message, recipient=wire, fields=dictionary.fields, drill=self._recipe.drill
         ):
             raise _SetAside(found.code, found.detail)
-        for found in self._check(Envelope(wire, "", message)):
+        for found in self._channel.check(Envelope(wire, self._return_path, message)):
             raise _SetAside(found.code, found.detail)
         packed = notices.pack(recipient, message, dictionary.content)
         return Made(
@@ -310,10 +324,6 @@ class _Own(Container[str]):
 
     def __contains__(self, address: object) -> bool:
         return address == self._recipient or self._keys.blind_index("email", str(address)) in self._indexes
-
-
-def _carries_all(_envelope: Envelope) -> Sequence[Finding]:
-    return ()
 
 
 _maker: Maker | None = None

@@ -27,6 +27,8 @@ class PreflightReport:
     """People whose notice is in another language than theirs."""
     largest: int
     """Bytes of the largest message."""
+    warnings: tuple[str, ...] = ()
+    """What could be better in everybody's notice, without standing in the way."""
 
     @property
     def unaccounted(self) -> int:

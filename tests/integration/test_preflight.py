@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -221,7 +222,7 @@ async def test_a_new_run_replaces_the_earlier_one_completely(
         assert (counts.ready, counts.needs_repair) == (5, 1)
         async with store.read() as tx:
             references.append({row.reference for row in await tx.rows("SELECT reference FROM notice")})
-            assert (await report(tx, await announcement(tx, number))) == counts
+            assert (await report(tx, await announcement(tx, number))) == replace(counts, warnings=())
     assert not references[0] & references[1]
 
 
