@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 from notifier import notices
 from notifier.audit.entry import Event
+from notifier.audit.merkle import root
 from notifier.engine.planning import PlanCounts, plan
 from notifier.keys import Keys
 from notifier.store import Store, Transaction
@@ -81,15 +82,15 @@ async def people(store: Store, keys: Keys, count: int, *, zone: str = "Etc/UTC")
                 sealed=subject.seal(address(number).encode(), b"contact_point"),
             )  # fmt: skip
             await _insert(tx, point)
-        audience = await _audience(tx, count, zone)
-        tx.record(Event("audience:frozen", {"people": count}))
-    return audience
+        return await _audience(tx, count, zone)
 
 
 async def _audience(tx: Transaction, count: int, zone: str) -> int:
+    uids = sorted(secrets.token_hex(16) for _ in range(count))
+    commitment = root(uid.encode() for uid in uids).hex()
     audience = Audience(
         code="INC-2026-001/1", subject="INC-2026-001", frozen_at=tx.now_us(), frozen_by="anna", people=count,
-        root="", digest="",
+        root=commitment, digest="",
     )  # fmt: skip
     audience_id = await _insert(tx, audience)
     rows = await tx.rows(
@@ -100,11 +101,13 @@ async def _audience(tx: Transaction, count: int, zone: str) -> int:
         ("uid", "audience_id", "customer_id", "state", "reason", "variant", "contact_point_id", "locale",
          "country", "time_zone", "categories", "new_categories", "basis"),
         [
-            (secrets.token_hex(16), audience_id, row.id, "due", "", "person", row.point, "en", "DE", zone,
+            (uid, audience_id, row.id, "due", "", "person", row.point, "en", "DE", zone,
              " email ", "", "criteria")
-            for row in rows
+            for uid, row in zip(uids, rows, strict=True)
         ],
     )  # fmt: skip
+    facts = {"audience": audience.code, "people": count, "root": commitment}
+    tx.record(Event("audience:frozen", facts))
     return audience_id
 
 

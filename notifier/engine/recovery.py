@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import Row
 
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
 from notifier.channels import Outcome, OutcomeKind
 from notifier.deliveries import State
 from notifier.engine.attempts import Settled, record_attempts
@@ -69,7 +72,7 @@ async def _settle(tx: Transaction, outcomes: Sequence[SpilledOutcome], retry_us:
     # knowledge is then an entry of its own.
     fresh = [one for one in made if not known[one.delivery_id].closed]
     await record_attempts(tx, fresh)
-    tx.record(*(one.event() for one in made if known[one.delivery_id].closed))
+    tx.record(*(_late(one) for one in made if known[one.delivery_id].closed))
     await tx.housekeep(
         "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE state = 'done' AND id IN "
         f"(SELECT batch_id FROM delivery JOIN {tx.recordset('ids', 'v', id='bigint')} ON v.id = delivery.id "
@@ -88,6 +91,11 @@ async def _facts(tx: Transaction, ids: Sequence[int]) -> dict[int, Row[Any]]:
         ids=orjson.dumps([{"id": one} for one in ids]).decode(),
     )
     return {row.id: row for row in rows}
+
+
+def _late(settled: Settled) -> Event:
+    """Return the entry for an answer that was found after its attempt had been closed as unknown."""
+    return replace(settled.event(), action=AuditAction.DELIVERY_SETTLED)
 
 
 def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled:

@@ -1,0 +1,85 @@
+"""The worker, put together from settings: which channel, which keys, which rules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from notifier.audit.high_water import HighWater
+from notifier.audit.log_key import LogKey
+from notifier.audit.sequencer import Sequencer
+from notifier.channels import Channel
+from notifier.channels.email import EmailChannel
+from notifier.channels.email.alert import AlertMailer
+from notifier.channels.email.dkim import DkimSigner
+from notifier.channels.email.drill import DrillChannel
+from notifier.channels.email.finishing import EmailFinisher
+from notifier.channels.email.return_path import ReturnPaths
+from notifier.engine.alerts import Alerts
+from notifier.engine.dispatch import InlineDispatcher
+from notifier.engine.planning import PlanCounts, plan
+from notifier.engine.worker import Parts, Worker
+from notifier.keys import Keys
+from notifier.operators import alert_addresses
+from notifier.preflight.rules import rules_for
+from notifier.release import refused, release
+from notifier.settings import Settings
+from notifier.store import Store, Transaction
+
+CATCHER_LOG = "drill-mail.jsonl"
+
+
+def build_channel(settings: Settings) -> Channel:
+    """Return the e-mail channel; a drill installation's is never given the relay settings."""
+    if settings.drill:
+        return DrillChannel(log=settings.state_folder / CATCHER_LOG)
+    return EmailChannel(settings.email)
+
+
+def build_sequencer(settings: Settings, store: Store) -> Sequencer:
+    """Return the sequencer of the installation's audit log."""
+    signer = LogKey.load(settings.keys_folder, settings.audit.origin)
+    return Sequencer(store, signer, HighWater(settings.high_water_file, signer.verifier))
+
+
+def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel | None = None) -> Worker:
+    """Return the worker of an installation; ``channel`` stands in for the configured one."""
+    used = channel or build_channel(settings)
+    sequencer = build_sequencer(settings, store)
+    mailer = AlertMailer(used, settings.email, store.clock)
+    rules = rules_for(settings)
+
+    async def mailboxes(handle: str) -> Sequence[str]:
+        async with store.read() as tx:
+            known = await alert_addresses(tx, keys)
+        return [known[handle]] if handle in known else []
+
+    async def planned(tx: Transaction, announcement_id: int) -> PlanCounts:
+        return await plan(tx, announcement_id, batch_size=settings.sending.batch_size)
+
+    async def carry_out(tx: Transaction, announcement_id: int) -> None:
+        await release(tx, rules, announcement_id, planned)
+
+    async def note_refusal(tx: Transaction, announcement_id: int) -> None:
+        await refused(tx, rules, announcement_id)
+
+    async def sequence(stop: asyncio.Event) -> None:
+        await sequencer.run(stop, settings.audit.every_seconds)
+
+    alerts = Alerts(store, settings.alerts, mailer.post, mailboxes)
+    signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
+    return Worker(
+        Parts(
+            store=store,
+            keys=keys,
+            channel=used,
+            finisher=EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer),
+            dispatcher=InlineDispatcher(workers=settings.sending.batches_at_once),
+            settings=settings.sending,
+            state_folder=settings.state_folder,
+            release=carry_out,
+            refused=note_refusal,
+            sequence=sequence,
+            raise_alerts=alerts.raise_due,
+        )
+    )
