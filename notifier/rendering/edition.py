@@ -12,7 +12,7 @@ from typing import Any
 
 from notifier.categories import ordered
 from notifier.errors import BadInput
-from notifier.rendering.lines import Isolated, LeftToRight, Unbroken, clean_text
+from notifier.rendering.lines import Isolated, LeftToRight, Unbroken, clean, clean_text
 from notifier.rendering.moments import Calendar, read_moment, read_zone
 from notifier.rendering.sandbox import Named, Sandbox, note_missing
 from notifier.rendering.wording import Speaker, Words
@@ -114,7 +114,9 @@ class Edition:
         for key in ("brand", "code"):
             if not facts.get(key):
                 note_missing(key)
-        contact = Named("contact", {key: str(facts.get("contact", {}).get(key, "")) for key in _CONTACT})
+        contact = Named(
+            "contact", {key: clean(str(facts.get("contact", {}).get(key, ""))) for key in _CONTACT}
+        )
         if not (contact["email"] or contact["phone"] or contact["address"]):
             note_missing("contact")
         check = Named("check", facts.get("check", {}))
@@ -124,8 +126,8 @@ class Edition:
         discovered = read_moment(str(facts.get("discovered", "")), "discovered")
         return {
             "facts": self._facts,
-            "brand": Isolated(facts.get("brand", "")),
-            "code": Unbroken(facts.get("code", "")),
+            "brand": Isolated(clean(str(facts.get("brand", "")))),
+            "code": Unbroken(clean(str(facts.get("code", "")))),
             "kind": str(facts.get("kind", "first")),
             "drill": bool(facts.get("drill", False)),
             "locale": self.locale,
@@ -134,7 +136,7 @@ class Edition:
             "discovered": self._calendar.moment(discovered) if discovered else "",
             "next_update": self._calendar.moment(next_update) if next_update else "",
             "contact": Named("contact", {key: _contact(key, value) for key, value in contact.items()}),
-            "check": Named("check", {key: LeftToRight(value) for key, value in check.items()}),
+            "check": Named("check", {key: LeftToRight(clean(str(value))) for key, value in check.items()}),
         }
 
     def _occurrence(self, occurred: Mapping[str, str]) -> Named:

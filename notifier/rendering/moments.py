@@ -41,7 +41,7 @@ def read_zone(name: str) -> tzinfo:
         raise BadInput(f"{name!r} is no IANA time zone", advice="Write it as Asia/Kolkata.") from None
 
 
-# A date is not broken over two lines; the narrow kind of this space (U+202F) lacks in many mail fonts.
+# No date or time is broken over two lines. The narrow kind of this space (U+202F) lacks in many fonts.
 _NBSP = "\u00a0"
 
 
@@ -75,7 +75,8 @@ class Calendar:
 
     def time(self, value: datetime) -> str:
         """Write a time of day, without its zone."""
-        return format_time(value, "short", tzinfo=self.zone, locale=self.babel).replace("\u202f", _NBSP)
+        written = format_time(value, "short", tzinfo=self.zone, locale=self.babel)
+        return written.replace("\u202f", _NBSP).replace(" ", _NBSP)
 
     def zone_name(self, value: datetime) -> str:
         """Write the name the zone has at that moment, summer time or not."""

@@ -1,5 +1,7 @@
 """Rendering: one set of facts becomes subject, text and HTML."""
 
+import re
+
 import pytest
 
 from notifier.errors import BadInput, NotFound
@@ -163,6 +165,15 @@ def test_what_is_not_known_yet_is_said_as_not_known(renderer, occurred, said):
     assert said in text
 
 
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_date_or_time_is_broken_over_two_lines(renderer, locale):
+    """Dates and times hold no space at which a line may end, narrow or wide."""
+    notice = rendered(renderer, locale, occurred={"from": "2026-03-03T08:00Z", "to": ""})
+    moment = next(line for line in notice.text.split("\n") if "2026" in line and "30" in line)
+    assert "\u202f" not in moment
+    assert re.search(r"1?[13]:30[ ][^(]", moment) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -182,6 +193,13 @@ def test_wrong_moments_are_refused(renderer, changes, why):
 def test_what_is_no_name_gets_the_nameless_greeting(renderer, name):
     """Nobody is greeted as null or by their address."""
     assert "\nHello,\n" in rendered(renderer, person=Person(name, categories=("name",))).text
+
+
+def test_line_breaks_in_facts_break_nothing(renderer):
+    """A brand with a line break adds no line, and an author's paragraph stays one line."""
+    notice = rendered(renderer, brand="Example\r\nBcc: x Company")
+    assert notice.subject == "Example Bcc: x Company: Notice of Data Breach"
+    assert notice.text.count("\n") == rendered(renderer).text.count("\n")
 
 
 def test_a_drill_is_marked_in_each_part_and_nothing_else_is(renderer):
