@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 KILLS ?= 200
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
@@ -56,9 +58,9 @@ bench: $(READY) ## Measure the whole path beside a bare sender; writes build/ben
 
 lock: $(READY) ## Bring requirements.lock up to date with pyproject.toml (UPGRADE=--upgrade for newer versions).
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --all-extras --group dev \
-	  --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) --all-extras --group dev $(UPGRADE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock pyproject.toml --output-file docker/runtime.lock
+	$(COMPILE) --constraint requirements.lock --group build --output-file docker/build.lock
 
 wheel: $(READY) ## Build the wheel into dist/.
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

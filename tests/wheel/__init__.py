@@ -1,0 +1,1 @@
+"""The built wheel, used where no checkout is."""

@@ -1,0 +1,38 @@
+"""Render every notice and page that the installed package carries. Runs where no checkout is on the path."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import notifier
+from notifier.notices import Person
+from notifier.rendering import Renderer
+from notifier.settings import Organisation
+from notifier.web.pages import LOCALES, Pages
+
+
+def main(facts_file: str) -> None:
+    """Render all with the facts in ``facts_file``; anything missing raises."""
+    package = Path(notifier.__file__).parent
+    if "site-packages" not in package.parts:
+        raise SystemExit(f"this is not the installed package: {package}")
+    facts = json.loads(Path(facts_file).read_text(encoding="utf-8"))
+    renderer = Renderer()
+    person = Person(name="Mia Musterfrau", categories=("email", "password"))
+    notices = sorted(path.name for path in (package / "templates" / "email").iterdir() if path.name[0] != "_")
+    for notice in notices:
+        for locale in renderer.locales(notice):
+            rendered = renderer.render(
+                notice, locale, facts=facts, person=person, reference="3F9A02BC77D1E04B"
+            )
+            sys.stdout.write(f"{notice} {locale}: {len(rendered.html)} characters\n")
+    pages = Pages(Organisation(), drill=False)
+    for locale in LOCALES:
+        pages.render(locale, [])
+    sys.stdout.write(f"{len(notices)} notices, {len(LOCALES)} languages of the check page\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
