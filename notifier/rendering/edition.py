@@ -81,6 +81,7 @@ class Edition:
             "name": reader.name,
             "reference": reader.reference,
             "details": reader.details,
+            "number": self._calendar.number,
             "say": Speaker(self.words, reader.variant, sandbox),
         }
 

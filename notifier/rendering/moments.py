@@ -1,4 +1,4 @@
-"""Dates and times as people of a locale write them. A moment always shows its time zone.
+"""Dates, times and numbers as people of a locale write them. A moment always shows its time zone.
 
 A fact may be a day (``2026-03-01``), a moment with an offset (``2026-03-01T14:05:00+05:30``) or "" where
 it is not known yet.
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale
 from babel.core import get_global
 from babel.dates import NO_INHERITANCE_MARKER, format_date, format_time, get_timezone_name
+from babel.numbers import format_decimal
 
 from notifier.errors import BadInput
 
@@ -94,6 +95,10 @@ class Calendar:
         pattern = str(self.babel.datetime_formats["long"]).replace("'", "")
         written = pattern.replace("{0}", self.time(value)).replace("{1}", self.day(value))
         return f"{written} ({self.zone_name(value)})" if zoned else written
+
+    def number(self, value: int) -> str:
+        """Write a number with the language's separators."""
+        return format_decimal(value, locale=self.babel)
 
     def same_zone(self, first: datetime, second: datetime) -> bool:
         """Say whether one zone name serves both moments."""

@@ -118,6 +118,17 @@ def test_an_account_sees_its_records(renderer):
     assert "contact of Example GmbH" in notice.text
 
 
+@pytest.mark.parametrize(
+    ("locale", "written"), [("en", "12,345"), ("de", "12.345"), ("fr", "12\u202f345"), ("hi", "12,345")]
+)
+def test_numbers_are_written_as_the_language_does(renderer, locale, written):
+    """The number of an account's records has the language's separators, in both parts."""
+    person = Person("Bo Example", "account", ("name",), details={"subject": "Example GmbH", "count": 12345})
+    notice = rendered(renderer, locale, person=person)
+    assert written in notice.text
+    assert written in notice.html
+
+
 def test_an_unknown_variant_is_never_given_another_ones_words(renderer):
     """A variant without words of its own is missing, not replaced."""
     with pytest.raises(MissingVariables, match=r"words\.employee"):
