@@ -1,5 +1,7 @@
 """Previews: what a real customer and the hardest rows of an audience would read."""
 
+import asyncio
+
 import orjson
 import pytest
 from typer.testing import CliRunner
@@ -7,9 +9,13 @@ from typer.testing import CliRunner
 from incidents.app import app
 from notifier.audit.actions import AuditAction
 from notifier.errors import NotFound
+from notifier.keys import Keys
 from notifier.preview import Previews
+from notifier.settings import load
+from notifier.store import Store
 from tests.audiences import FACTS, Someone, crowd, drafted, freeze, settings_in
 from tests.notice_facts import facts
+from tests.operators import enrolled
 
 HARD = (
     Someone("Maximiliane Alexandra von und zu Hohenstein-Wittelsbach the Younger of Example", "a@mail.test"),
@@ -85,9 +91,37 @@ async def test_who_is_not_in_the_audience_has_no_preview(store, keys, tmp_path, 
         assert await tx.scalar(sql, a=AuditAction.PREVIEWED.value) == 0
 
 
-def notifier(home, *arguments):
-    result = CliRunner().invoke(app, ["--home", str(home), *arguments])
+def notifier(home, *arguments, typed=""):
+    result = CliRunner().invoke(app, ["--home", str(home), *arguments], input=typed)
     return result.exit_code, result.output
+
+
+async def _installed(home):
+    """Put an audience, an announcement and an operator into an installation."""
+    found = load(home)
+    keys, store = Keys.load(found.keys_folder), Store.open(found.store_url, origin=found.audit.origin)
+    audience = await freeze(store, keys, HARD)
+    number = await drafted(store, audience, facts=FACTS)
+    async with store.read() as tx:
+        code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=number)
+    person = await enrolled(store, keys, "alice")
+    await store.close()
+    return code, f"C{audience.subjects['h@mail.test']}", person
+
+
+def test_the_command_shows_and_writes_previews_for_an_operator_who_proved_it(tmp_path):
+    """Password and code are asked for; the text is printed and the files are written."""
+    home, folder = tmp_path / "home", tmp_path / "out"
+    assert notifier(home, "init")[0] == 0
+    code, number, alice = asyncio.run(_installed(home))
+    command = ("notices", "preview", "--announcement", code, "--operator", "alice")
+    assert notifier(home, *command, "--customer", number, typed="wrong\n000000\n")[0] == 1
+    exit_code, output = notifier(
+        home, *command, "--customer", number, "--out", str(folder), typed=alice.lines()
+    )
+    assert exit_code == 0, output
+    assert "Dear Ann Example," in output
+    assert {path.name for path in folder.iterdir()} == {"customer.en.html", "customer.en.txt"}
 
 
 def test_the_commands_list_languages_and_lint_facts(tmp_path):
