@@ -13,7 +13,8 @@ from incidents.cli import installation, serving
 from incidents.cli import room as incidents_cli
 from incidents.migrations import require_current
 from notifier import __version__
-from notifier.cli import Application, fail
+from notifier.cli import Application, approving, fail, sending
+from notifier.cli import announcements as announcements_cli
 from notifier.cli import audit as audit_cli
 from notifier.cli import backup as backup_cli
 from notifier.cli import customers as customers_cli
@@ -40,6 +41,9 @@ app.add_typer(backup_cli.app)
 app.add_typer(operators_cli.app, name="operators")
 story_cli.register(customers_cli.app)
 app.add_typer(customers_cli.app, name="customers")
+approving.register(announcements_cli.app)
+sending.register(announcements_cli.app)
+app.add_typer(announcements_cli.app, name="announcements")
 app.add_typer(audit_cli.app, name="audit")
 app.add_typer(notices_cli.app, name="notices")
 app.add_typer(incidents_cli.app, name="incidents")

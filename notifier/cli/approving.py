@@ -1,0 +1,188 @@
+"""``notifier announcements``: approve the languages, approve, release and stop."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, NoReturn
+
+import typer
+
+from notifier.announcements import announcement
+from notifier.approvals import approval, due_people
+from notifier.cli import Application, application, out, run
+from notifier.cli.announcements import Code, Who, print_announcement, when
+from notifier.cli.identity import ask_line, identify
+from notifier.errors import BadInput, Refused
+from notifier.preflight import report
+from notifier.preflight.digests import used_locales
+from notifier.preflight.rules import rules_for
+from notifier.preflight.samples import Sample, random_samples
+from notifier.release import start_countdown, stop_countdown
+from notifier.store import Store
+
+SAMPLES = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the announcements' command group."""
+    app.command("approve-locale")(approve_locale)
+    for act in (approve, release, stop):
+        app.command()(act)
+
+
+def approve_locale(
+    context: typer.Context,
+    code: Code,
+    operator: Who,
+    locales: Annotated[list[str] | None, typer.Argument(help="Languages, such as de fr.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All languages at once; in a drill only.")
+    ] = False,
+) -> None:
+    """Give your word that the texts in a language may go out as they are now."""
+    app = application(context)
+
+    async def act() -> list[str]:
+        async with app.store() as store:
+            handle = await identify(app, store, operator)
+            async with store.begin() as tx:
+                now = await announcement(tx, code)
+                used = await used_locales(tx, now.id)
+                if everything and not now.drill:
+                    raise Refused(
+                        "outside a drill each language is named by whoever read it",
+                        advice=f"Name them: {' '.join(used)}.",
+                    )
+                named = used if everything else list(locales or ())
+                unknown = sorted(set(named) - set(used))
+                if unknown or not named:
+                    raise BadInput(
+                        f"no notice is written in {', '.join(unknown)}"
+                        if unknown
+                        else "no language is named",
+                        advice=f"Notices are written in: {', '.join(used) or 'none yet; run the preflight'}.",
+                    )
+                await rules_for(app.settings).approve_locales(tx, now, named, operator=handle)
+                return await rules_for(app.settings).locales_waiting(tx, now)
+
+    waiting = run(act())
+    rest = f"Still waiting: {', '.join(waiting)}." if waiting else "Every language in use is approved."
+    app.show({"code": code, "waiting": waiting}, lambda: out.print(rest, markup=False))
+
+
+def approve(
+    context: typer.Context,
+    code: Code,
+    operator: Who,
+    alone: Annotated[
+        str, typer.Option(metavar="REASON", help="Approve your own announcement, where that is allowed.")
+    ] = "",
+) -> None:
+    """See exactly what will go out, then sign it by typing the number of people."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            due = await _show_what_goes_out(app, store, code, handle)
+            typed = ask_line(f"Type the number of people who will be written to ({code}): ")
+            async with store.begin() as tx:
+                now = await announcement(tx, code, lock=True)
+                given = await rules_for(app.settings).approve(
+                    tx, now.id, operator=handle, people=_number(typed, due), alone_reason=alone
+                )
+        app.show(
+            {"code": code, **asdict(given)},
+            lambda: out.print(
+                f"{code} is approved for {given.people:,} people until {when(given.expires_at)}.\n"
+                f"Next: notifier announcements release {code} --operator HANDLE",
+                markup=False,
+            ),
+        )
+
+    run(act())
+
+
+async def _show_what_goes_out(app: Application, store: Store, code: str, handle: str) -> int:
+    keys = app.load_keys()
+    async with store.begin() as tx:
+        now = await announcement(tx, code)
+        counts = await report(tx, now)
+        given = await approval(tx, now.id)
+        due = await due_people(tx, now.id)
+        used = await used_locales(tx, now.id)
+        samples = await random_samples(tx, keys, now, used, most=SAMPLES, operator=handle)
+    if not app.as_json:
+        print_announcement(now, counts, given)
+        for sample in samples:
+            _print_sample(sample)
+    return due
+
+
+def _print_sample(sample: Sample) -> None:
+    out.rule(f"a real notice, drawn at random ({sample.locale})")
+    out.print(
+        f"To: {sample.recipient}\nSubject: {sample.subject}\n\n{sample.text}", markup=False, highlight=False
+    )
+
+
+def _number(typed: str, due: int) -> int:
+    plain = typed.strip().replace(",", "").replace(".", "").replace(" ", "")
+    if not (plain.isascii() and plain.isdigit()):
+        _refuse_number(due)
+    return int(plain)
+
+
+def _refuse_number(due: int) -> NoReturn:
+    raise BadInput(f"what was typed is not a number; {due:,} people are due a notice, nothing was approved")
+
+
+def release(context: typer.Context, code: Code, operator: Who) -> None:
+    """Start the countdown at whose end it becomes real; it can be stopped until then."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            async with store.begin() as tx:
+                now = await announcement(tx, code, lock=True)
+                release_at = await start_countdown(tx, rules_for(app.settings), now.id, operator=handle)
+                due = await due_people(tx, now.id)
+        app.show(
+            {"code": code, "people": due, "release_at": release_at},
+            lambda: out.print(
+                f"{due:,} people will be written to from {when(release_at)} on, by `notifier serve`.\n"
+                f"Until then: notifier announcements stop {code} --operator HANDLE",
+                markup=False,
+            ),
+        )
+
+    run(act())
+
+
+def stop(
+    context: typer.Context,
+    code: Code,
+    operator: Who,
+    to_draft: Annotated[
+        bool, typer.Option("--to-draft", help="Void the approval too, so that it can be changed.")
+    ] = False,
+) -> None:
+    """Stop the countdown: nothing goes out."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            async with store.begin() as tx:
+                now = await announcement(tx, code, lock=True)
+                await stop_countdown(tx, now.id, operator=handle, to_draft=to_draft)
+        state = "draft" if to_draft else "approved"
+        app.show(
+            {"code": code, "state": state},
+            lambda: out.print(
+                f"{code} is stopped; nobody was written to. It is {state} again.", markup=False
+            ),
+        )
+
+    run(act())
