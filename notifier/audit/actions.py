@@ -37,6 +37,7 @@ class AuditAction(StrEnum):
     ANNOUNCEMENT_CLOSED = "announcement:closed"
     LOCALE_APPROVED = "locale:approved"
     PREVIEWED = "notice:previewed"
+    WAVE_ADVANCED = "wave:advanced"
     WAVE_STARTED = "wave:started"
     HOLD_OPENED = "hold:opened"
     HOLD_TAKEN = "hold:taken"

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the announcements' command group."""
     for act in (status, pause, resume, cancel, close, holds, take):
         app.command()(act)
+    app.command("next-wave")(next_wave)
     app.command("send-again")(send_again)
 
 
@@ -141,6 +142,20 @@ def resume(context: typer.Context, code: Code, operator: Operator) -> None:
                 remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
         text = f"{code} goes on: {remaining:,} people are still to be told."
         _say(app, {"code": code, "control": "run", "waves": waves, "remaining": remaining}, text)
+
+    run(act())
+
+
+def next_wave(context: typer.Context, code: Code, operator: Operator) -> None:
+    """Start the next wave now instead of at its time."""
+    app = application(context)
+
+    async def act() -> None:
+        async with app.store() as store:
+            handle = await identify(app, store, operator, fresh=True)
+            async with store.begin() as tx:
+                people = await control.next_wave(tx, code, operator=handle)
+        _say(app, {"code": code, "people": people}, f"The next wave starts now: {people:,} people.")
 
     run(act())
 

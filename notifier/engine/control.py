@@ -109,6 +109,28 @@ async def _free(tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[A
     return len(waiting)
 
 
+async def next_wave(tx: Transaction, code: str, *, operator: str) -> int:
+    """Start the next planned wave now instead of at its time; returns how many people are in it."""
+    announcement = await find(tx, code)
+    wave = await tx.row(
+        "SELECT id, number, people FROM wave WHERE announcement_id = :id AND state = 'planned' "
+        "ORDER BY number LIMIT 1",
+        id=announcement.id,
+    )
+    if announcement.state != "released" or announcement.control != "run" or wave is None:
+        raise Conflict(
+            f"no wave of {code} is waiting for its time",
+            advice=f"Look at it with `notifier announcements status {code}`.",
+        )
+    await _free(tx, announcement, [wave])
+    await tx.housekeep(
+        "UPDATE schedule SET next_fire_at = NULL WHERE kind = 'wave' AND subject_id = :wave", {"wave": wave.id}
+    )
+    facts: dict[str, Json] = {"announcement": code, "wave": wave.number, "actor": f"operator:{operator}"}
+    tx.record(Event(AuditAction.WAVE_ADVANCED, facts))
+    return int(wave.people)
+
+
 async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> int:
     """End an announcement: nothing more is handed over. Returns how many deliveries were cancelled.
 

@@ -106,7 +106,8 @@ class Loader:
                 f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
                 "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
                 "JOIN contact_point p ON p.id = d.contact_point_id "
-                "LEFT JOIN subject_key k ON k.customer_id = p.customer_id AND k.customer_id = d.customer_id",
+                # The notice is sealed for the person it is about; a guardian may be the one it goes to.
+                "LEFT JOIN subject_key k ON k.customer_id = d.customer_id",
                 ids=orjson.dumps([{"id": one} for one in ids]).decode(),
             )
             for missing in {row.dictionary_id for row in rows} - self._dictionaries.keys():

@@ -112,6 +112,25 @@ async def test_two_schedulers_fire_once(store: Store, keys: Keys) -> None:
     assert (len(first), len(second)) == (1, 0)
 
 
+async def test_a_wave_can_be_started_before_its_time(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """It goes out at once, and its own time does not start it again."""
+    await world.released(store, keys, 20, waves=2, wave_every_minutes=30)
+    await start(store)
+    channel = ScriptedChannel()
+    while await run_next(store, keys, channel, tmp_path):
+        pass
+    async with store.begin() as tx:
+        assert await control.next_wave(tx, world.CODE, operator="ben") == 10
+    while await run_next(store, keys, channel, tmp_path):
+        pass
+    clock.advance(minutes=31)
+    await start(store)
+    assert await run_next(store, keys, channel, tmp_path) is None
+    assert await states(store) == {"accepted": 20}
+
+
 async def test_cancel_hands_nothing_more_over(store: Store, keys: Keys, tmp_path: Path) -> None:
     """What waits is cancelled, what was accepted stays so, and everybody is still accounted for."""
     announcement = await world.released(store, keys, 10, canary=4)
