@@ -18,6 +18,7 @@ from notifier.cli import announcements as announcements_cli
 from notifier.cli import audit as audit_cli
 from notifier.cli import backup as backup_cli
 from notifier.cli import customers as customers_cli
+from notifier.cli import email as email_cli
 from notifier.cli import notices as notices_cli
 from notifier.cli import operators as operators_cli
 from notifier.cli import story as story_cli
@@ -45,6 +46,7 @@ approving.register(announcements_cli.app)
 sending.register(announcements_cli.app)
 app.add_typer(announcements_cli.app, name="announcements")
 app.add_typer(audit_cli.app, name="audit")
+app.add_typer(email_cli.app, name="email")
 app.add_typer(notices_cli.app, name="notices")
 app.add_typer(incidents_cli.app, name="incidents")
 

@@ -111,7 +111,7 @@ async def test_login_under_starttls(tmp_path: Path, offered: set[str], password:
     context.load_cert_chain(made.certificate, made.key)
 
     def check(server, session, env, mechanism: str, data: LoginPassword) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"us", b"right"))
+        return AuthResult(success=(data.login, data.password) == (b"us", b"right"), handled=False)
 
     options = {
         "authenticator": check,
