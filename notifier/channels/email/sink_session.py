@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
+
+import orjson
 
 from notifier.channels.email.scripts import Script, Scripts, Stage
 
@@ -28,7 +29,7 @@ class Accepted:
     @property
     def message_id(self) -> str:
         """The Message-ID with its angle brackets; empty if there is none."""
-        found = _MESSAGE_ID.search(self.content)
+        found = _MESSAGE_ID.search(self.content, 0, self.content.find(b"\r\n\r\n") + 1)
         return found[1].decode("ascii", "replace") if found else ""
 
     def line(self, *, content: bool = False) -> bytes:
@@ -41,8 +42,8 @@ class Accepted:
             "size": len(self.content),
         }
         if content:
-            facts["content"] = self.content.decode("utf-8", "surrogateescape")
-        return json.dumps(facts).encode() + b"\n"
+            facts["content"] = self.content.decode("utf-8", "backslashreplace")
+        return orjson.dumps(facts) + b"\n"
 
 
 class Sink(Protocol):
