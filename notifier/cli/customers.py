@@ -38,6 +38,7 @@ _SHOWN = {"given": "as told", "guessed": "guessed", "attribute": "attribute, sea
 _STAGES = {
     "rows": "Importing",
     "guardians": "Linking guardians",
+    "indexes": "Building indexes",
     "duplicates": "Searching duplicates",
     "done": "Done",
 }

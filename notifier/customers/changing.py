@@ -35,10 +35,15 @@ class _Changes:
         self.customers: list[dict[str, Any]] = []
         self.fingerprints: list[dict[str, Any]] = []
         self.new_points: list[tuple[Any, ...]] = []
-        self.points: list[dict[str, Any]] = []
+        self.ranks: list[dict[str, Any]] = []
+        self.states: list[dict[str, Any]] = []
         self.roles: list[tuple[int, CustomerRecord]] = []
         self.changed = 0
         self.now = 0
+
+    def of_points(self) -> int:
+        """Return how many contact points change so far."""
+        return len(self.new_points) + len(self.ranks) + len(self.states)
 
 
 async def change_customers(tx: Transaction, keys: Keys, differing: Sequence[Differing]) -> tuple[int, int]:
@@ -85,7 +90,7 @@ def _content(record: CustomerRecord) -> tuple[object, ...]:
 
 def _compare_points(sealer: Sealer, known: _Known, told: CustomerRecord, changes: _Changes) -> bool:
     """Note what must become of the contact points; says whether anything must."""
-    before = len(changes.new_points) + len(changes.points)
+    before = changes.of_points()
     there = {(channel, index): (key, rank, state) for key, channel, index, rank, state in known.points}
     for rank, point in ranked(told.points):
         value_index, _ = sealer.indexes(point)
@@ -93,14 +98,15 @@ def _compare_points(sealer: Sealer, known: _Known, told: CustomerRecord, changes
         if found is None:
             sealed = sealer.point(known.subject, point, rank)
             changes.new_points.append((known.id, *sealed, "usable", ""))
-        elif found[1] != rank or found[2] == "retired":
-            state = "usable" if found[2] == "retired" else found[2]
-            changes.points.append({"id": found[0], "rank": rank, "state": state, "reason": None})
+        elif found[2] == "retired":
+            changes.states.append({"id": found[0], "rank": rank, "state": "usable", "reason": ""})
+        elif found[1] != rank:
+            changes.ranks.append({"id": found[0], "rank": rank})
     channels = stated_channels(told)
     for (channel, _), (key, rank, state) in there.items():
         if channel in channels and state == "usable":
-            changes.points.append({"id": key, "rank": rank, "state": "retired", "reason": RETIRED})
-    return len(changes.new_points) + len(changes.points) > before
+            changes.states.append({"id": key, "rank": rank, "state": "retired", "reason": RETIRED})
+    return changes.of_points() > before
 
 
 async def _load(tx: Transaction, keys: Keys, numbers: Sequence[str]) -> dict[str, _Known]:
@@ -172,12 +178,12 @@ async def _write(tx: Transaction, changes: _Changes) -> None:
         await tx.write("UPDATE customer SET fingerprint = :fingerprint WHERE id = :id", changes.fingerprints)
     if changes.new_points:
         await tx.insert_many("contact_point", POINT, changes.new_points)
-    if changes.points:
+    if changes.ranks:
+        await tx.write("UPDATE contact_point SET rank = :rank WHERE id = :id", changes.ranks)
+    if changes.states:
         await tx.write(
-            "UPDATE contact_point SET rank = :rank, state = :state, "
-            "state_reason = CASE WHEN :state = 'usable' THEN '' ELSE coalesce(:reason, state_reason) END "
-            "WHERE id = :id",
-            changes.points,
+            "UPDATE contact_point SET rank = :rank, state = :state, state_reason = :reason WHERE id = :id",
+            changes.states,
         )
     if changes.roles:
         await _write_roles(tx, changes.roles)

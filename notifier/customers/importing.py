@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.customers.adding import add_customers, known_fingerprints
+from notifier.customers.bulk import drop_scattered_indexes, restore_scattered_indexes
 from notifier.customers.changing import change_customers
 from notifier.customers.chunks import ChunkWork, NumberedRow, Worked, prepare_process, work_in_process
 from notifier.customers.duplicates import Search, search_duplicates
@@ -38,6 +39,7 @@ from notifier.errors import Conflict, StoreError
 from notifier.keys import Keys
 from notifier.store import Store
 
+_BYTES_A_ROW = 150
 _SMALL = 2_000_000
 """Bytes below which starting worker processes costs more than it saves."""
 
@@ -116,11 +118,14 @@ class CustomerImport:
         async with only_import(self._store):
             run_id = await self._start()
             try:
+                await drop_scattered_indexes(self._store, self._table.size // _BYTES_A_ROW)
                 with Scratch() as scratch:
                     await self._rows(scratch)
                     await self._guardians(scratch)
             finally:
                 self._report.close()
+            self._stage("indexes")
+            await restore_scattered_indexes(self._store)
             self._stage("duplicates")
             async with self._store.begin() as tx:
                 duplicates = await search_duplicates(tx)

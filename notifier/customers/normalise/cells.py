@@ -41,8 +41,8 @@ def clean(cell: str, notes: list[str]) -> str:
     if not text.isascii() or not text.isprintable():
         text = _unusual(text, notes)
     first = text[:1]
-    if first == "'" and text[1:2] and text[1] in FORMULA_STARTS:
-        return text[1:].strip()  # How we, and others, write what must not be taken for a formula.
+    if first == "'" and (quoted := text[1:].strip()) and quoted[0] in FORMULA_STARTS:
+        return quoted  # How we, and others, write what must not be taken for a formula.
     if first == "=" and (match := _TEXT_FORMULA.fullmatch(text)):
         return match[1].strip()  # The trick that keeps leading zeros in a CSV: ="0123".
     if first == "#" and text in _ERRORS:

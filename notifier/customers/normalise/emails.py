@@ -16,7 +16,8 @@ from notifier.customers.faults import Faulty
 from notifier.customers.values import ChannelName, ContactPoint
 
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
-_NAMED = re.compile(r".*<([^<>]+)>\s*")
+_NAMED = re.compile(r"<\s*([^<>]+?)\s*>")
+_NAMES = re.compile(r'"[^"]*"|<[^<>]*>')
 _SEPARATORS = re.compile(r"[;,|\s]+")
 # RFC 2142 mailboxes (webmaster, the longest, has 10 letters), whose case the library folds, go to it whole.
 _ROLE_LENGTH = 10
@@ -32,9 +33,9 @@ _PLUS = frozenset(
 
 def split(cell: str) -> list[str]:
     """Return the addresses of a cell, which may hold several, or a name before an address in brackets."""
-    if "<" in cell:
-        return [found[1].strip() if (found := _NAMED.fullmatch(part)) else part.strip()
-                for part in re.split(r"[;,|\n](?=[^<>]*(?:<|$))", cell) if part.strip()]  # fmt: skip
+    if "<" in cell and (named := _NAMED.findall(cell)):
+        rest = _SEPARATORS.split(_NAMES.sub(" ", cell))
+        return named + [part for part in rest if "@" in part]
     if cell.count("@") < 2:
         return [cell]
     return [part for part in _SEPARATORS.split(cell) if part]

@@ -50,12 +50,9 @@ class _Row:
 def read_number(cell: str) -> str:
     """Return a row's customer number, or raise ``Faulty``: without it there is no row."""
     if cell.isalnum() and len(cell) <= 64:
-        number = cell if cell.isascii() else clean(cell, [])
+        number = cell if cell.isascii() else _cleaned_number(cell)
     else:
-        notes: list[str] = []
-        number = one_line(clean(cell, notes))
-        if notes:
-            raise Faulty("number-characters")
+        number = _cleaned_number(cell)
     if not number:
         raise Faulty("number-missing")
     if len(number) > 64:
@@ -64,6 +61,17 @@ def read_number(cell: str) -> str:
         raise Faulty("number-personal")
     if is_scientific(number) and ("+" in number or "." in number or "," in number):
         raise Faulty("number-scientific")
+    return number
+
+
+def _cleaned_number(cell: str) -> str:
+    notes: list[str] = []
+    try:
+        number = one_line(clean(cell, notes))
+    except Faulty as faulty:
+        raise Faulty("number-long" if faulty.code == "cell-long" else "number-characters") from None
+    if notes:
+        raise Faulty("number-characters")
     return number
 
 

@@ -1,0 +1,103 @@
+"""``notifier customers`` as people type it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from incidents.app import app
+
+PERSON = "number,name,email\n7,Maximiliane Example,maximiliane@example.com\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A fresh installation."""
+    folder = tmp_path / "home"
+    assert CliRunner().invoke(app, ["--home", str(folder), "init"]).exit_code == 0
+    return folder
+
+
+def notifier(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["--home", str(home), *words])
+
+
+def written(home: Path, text: str) -> str:
+    path = home / "customers.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_an_import_shows_its_mapping_and_names_nobody(home: Path) -> None:
+    """The columns' meaning comes first, counts at the end, and no value of a customer in between."""
+    result = notifier(home, "customers", "import", written(home, PERSON))
+    assert result.exit_code == 0
+    assert "1 added" in result.output
+    assert "guessed" in result.output
+    assert "aximiliane" not in result.output
+
+
+def test_bad_rows_end_with_exit_code_3(home: Path) -> None:
+    """Problems are told by line and kind, not by value."""
+    result = notifier(
+        home, "customers", "import", written(home, PERSON + "8,Secretname,broken-address\n,X,\n")
+    )
+    assert result.exit_code == 3
+    assert "2 added, 0 changed, 0 unchanged, 1 refused" in result.output
+    assert "e-mail without @" in result.output
+    assert "Line 3" in result.output
+    assert not any(word in result.output for word in ("Secretname", "broken-address"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--map", "email=Nothing"), "has no column"),
+        (("--map", "shoe=name"), "no field shoe"),
+        (("--map", "email"), "field=Column"),
+        (("--delimiter", "ab"), "one character"),
+        (("--encoding", "klingon-8"), "no text encoding"),
+        (("--default-country", "Atlantis"), "no country"),
+        (("--date-order", "ymd"), "dmy or mdy"),
+        (("--ignore", "number"), "no column holds the customer number"),
+    ],
+)
+def test_wrong_options_are_wrong_input_and_leave_nothing(
+    home: Path, options: tuple[str, ...], words: str
+) -> None:
+    """Each is told in a sentence with exit code 2, and the store stays empty."""
+    problems = home / "problems.csv"
+    result = notifier(
+        home, "customers", "import", written(home, PERSON), *options, "--problems", str(problems)
+    )
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+    assert not problems.exists()
+    assert json.loads(notifier(home, "--json", "customers", "count").stdout)["customers"] == 0
+
+
+def test_a_dry_run_reports_and_changes_nothing(home: Path) -> None:
+    """Every row is checked, none is written."""
+    result = notifier(home, "--json", "customers", "import", "--dry-run", written(home, PERSON + "9,,bad\n"))
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["usable"], report["problems"][0]["code"]) == (3, 2, "email-at")
+    assert json.loads(notifier(home, "--json", "customers", "count").stdout)["customers"] == 0
+
+
+def test_a_sample_is_the_same_for_the_same_seed_and_can_be_imported(home: Path) -> None:
+    """Invented customers, messy on purpose, go in; duplicates wait for review, masked."""
+    first, second = home / "a.csv", home / "b.csv"
+    for path in (first, second):
+        assert (
+            notifier(home, "customers", "sample", str(path), "--count", "400", "--seed", "5").exit_code == 0
+        )
+    assert first.read_bytes() == second.read_bytes()
+    assert notifier(home, "customers", "sample", str(first)).exit_code == 2
+    done = json.loads(notifier(home, "--json", "customers", "import", str(first)).stdout)
+    assert done["added"] + done["refused"] == done["rows"] == 400
+    shown = json.loads(notifier(home, "--json", "customers", "duplicates", "list").stdout)
+    assert len(shown) == done["duplicates_open"] > 0
+    assert not any("customer." in each["first_masked"] for each in shown)

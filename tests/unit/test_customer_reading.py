@@ -1,0 +1,175 @@
+"""Files as people have them: delimiters, encodings, quotes, ragged rows, workbooks, JSON by lines."""
+
+from __future__ import annotations
+
+import io
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from notifier.customers.reading import RawRow, Table
+from notifier.errors import BadInput
+from tests.imports import table_of
+
+
+def rows(table: Table) -> list[list[str]]:
+    return [row.cells for row in table.rows()]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
+    """The one that cuts the rows evenly wins, even where cells hold another one."""
+    text = f"number{delimiter}name\n1{delimiter}Person A. Example\n2{delimiter}Person, B\n".replace(
+        "Person, B", '"Person, B"'
+    )
+    table = table_of(tmp_path, text)
+    assert table.headers == ("number", "name")
+    assert rows(table)[1] == ["2", "Person, B"]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1"]
+)
+def test_the_encoding_is_found(tmp_path: Path, encoding: str) -> None:
+    """Byte-order marks, UTF-16 without one, and Western Windows text are read right."""
+    text = "Nummer;Name;Straße\n" + "".join(f"{n};Jörg Müller;Große Gärtnerstraße {n}\n" for n in range(50))
+    table = table_of(tmp_path, text.encode(encoding))
+    assert table.headers == ("Nummer", "Name", "Straße")
+    assert rows(table)[7] == ["7", "Jörg Müller", "Große Gärtnerstraße 7"]
+
+
+def test_odd_bytes_far_down_do_not_change_the_encoding(tmp_path: Path) -> None:
+    """A few damaged characters in a UTF-8 file stay damaged cells; the others are read right."""
+    good = "".join(f"{n},Jörg\n" for n in range(1000)).encode()
+    table = table_of(tmp_path, b"number,name\n" + good + b"1000,J\xf6rg\n")
+    found = rows(table)
+    assert found[999] == ["999", "Jörg"]
+    assert found[1000][1] == "J\udcf6rg"
+
+
+def test_line_breaks_inside_quotes_keep_line_numbers_right(tmp_path: Path) -> None:
+    """A row is named by the line it begins on; U+2028 ends no line."""
+    table = table_of(tmp_path, 'number,name\r\n1,"two\r\nlines"\r\n\r\n2,a\u2028b\r\n')
+    assert list(table.rows()) == [RawRow(2, ["1", "two\r\nlines"]), RawRow(5, ["2", "a\u2028b"])]
+
+
+def test_a_stray_quote_spoils_one_row_only(tmp_path: Path) -> None:
+    """What an unclosed quote would swallow is read as rows of its own."""
+    body = "".join(f'{n},"fine"\n' for n in range(3, 300))
+    table = table_of(tmp_path, f'number,name\n1,a\n2,"open\n{body}')
+    found = list(table.rows())
+    assert found[1].fault == "row-quote"
+    assert [row.line for row in found] == list(range(2, 301))
+    assert not any(row.fault for row in found[2:])
+
+
+def test_quotes_inside_cells_are_read_leniently(tmp_path: Path) -> None:
+    """Text behind a closing quote is no reason to refuse a row."""
+    assert rows(table_of(tmp_path, 'number,name\n1,"The" Person\n2,b\n'))[0] == ["1", "The Person"]
+
+
+def test_ragged_rows_are_told(tmp_path: Path) -> None:
+    """Too many cells refuse a row, unless they are empty; too few are worth a look."""
+    found = list(table_of(tmp_path, "number,name,city\n1,a,b,c\n2,a,b,,\n3,a\n").rows())
+    assert [row.fault for row in found] == ["row-long", "", "row-short"]
+    assert found[1].cells == ["2", "a", "b"]
+
+
+def test_an_endless_line_spoils_one_row_only(tmp_path: Path) -> None:
+    """A row of megabytes is refused and the next one is read."""
+    found = list(table_of(tmp_path, "number,name\n1," + "x" * 3_000_000 + "\n2,b\n").rows())
+    assert [(row.line, row.fault) for row in found] == [(2, "row-huge"), (3, "")]
+
+
+def test_excels_delimiter_line_and_doubled_names(tmp_path: Path) -> None:
+    """``sep=;`` is no header, and every column gets a name of its own."""
+    table = table_of(tmp_path, "sep=;\r\nnumber;mail;mail;;\r\n1;a;b;c\r\n")
+    assert table.headers == ("number", "mail", "mail (2)")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"%PDF-1.7 ...", "PDF"),
+        (b"\x1f\x8b\x08rest", "gzip"),
+        (b"\xd0\xcf\x11\xe0rest", "password-protected"),
+        (b"PK\x03\x04 broken", "damaged"),
+        (b"\x7fELF" + bytes(200), "no text"),
+        (b"a@example.com,b\nc@example.com,d\n", "column names"),
+        (b'[{"number": 1}]', "JSON array"),
+    ],
+)
+def test_unusable_files_say_what_they_are(tmp_path: Path, content: bytes, words: str) -> None:
+    """Whatever is no table is refused in one sentence."""
+    with pytest.raises(BadInput, match=words):
+        rows(table_of(tmp_path, content))
+
+
+def test_json_lines_are_flattened_and_bad_lines_told(tmp_path: Path) -> None:
+    """Nested objects become dotted columns, lists become lines of a cell, broken lines faults."""
+    table = table_of(
+        tmp_path,
+        '{"number": 7, "email": ["a@example.com", "b@example.com"], "address": {"city": "Ulm"}}\n'
+        "not json\n[1]\n\n" + '{"number": "8", "minor": true, "email": null}\n',
+    )
+    assert table.headers == ("number", "email", "address.city", "minor")
+    assert [(row.line, row.fault) for row in table.rows()] == [
+        (1, ""),
+        (2, "row-json"),
+        (3, "row-json"),
+        (5, ""),
+    ]
+    assert rows(table)[0] == ["7", "a@example.com\nb@example.com", "Ulm", ""]
+
+
+def workbook(fill) -> bytes:
+    book = openpyxl.Workbook()
+    fill(book.active)
+    memory = io.BytesIO()
+    book.save(memory)
+    return memory.getvalue()
+
+
+def test_a_workbook_is_read_as_people_see_it(tmp_path: Path) -> None:
+    """Whole numbers have no point, zero-padded formats keep their zeros, days are ISO dates."""
+
+    def fill(sheet) -> None:
+        sheet.append(["number", "plz", "born", "name", "minor"])
+        sheet.append([42.0, 1067, date(1980, 12, 31), "  A  ", True])
+        sheet["B2"].number_format = "00000"
+        sheet.append([])
+        sheet.append(["0043", None, None, "B", None])
+
+    table = table_of(tmp_path, workbook(fill), "c.xlsx")
+    assert rows(table) == [["42", "01067", "1980-12-31", "  A  ", "yes"], ["0043", "", "", "B", ""]]
+    assert [row.line for row in table.rows()] == [2, 4]
+
+
+def test_a_formula_without_result_is_told(tmp_path: Path) -> None:
+    """A workbook that no spreadsheet program has calculated holds no value for a formula."""
+
+    def fill(sheet) -> None:
+        sheet.append(["number", "name"])
+        sheet.append(["1", '=CONCAT("a","b")'])
+
+    (row,) = table_of(tmp_path, workbook(fill), "c.xlsx").rows()
+    assert (row.fault, row.column, row.cells) == ("cell-formula", "name", ["1", ""])
+
+
+def test_a_sheet_can_be_chosen(tmp_path: Path) -> None:
+    """The first visible sheet is read unless another is named; a wrong name says which there are."""
+
+    def fill(sheet) -> None:
+        sheet.append(["number"])
+        other = sheet.parent.create_sheet("Second")
+        other.append(["number", "name"])
+        other.append(["1", "A"])
+
+    content = workbook(fill)
+    assert table_of(tmp_path, content, "c.xlsx", sheet="Second").headers == ("number", "name")
+    with pytest.raises(BadInput, match="no sheet"):
+        table_of(tmp_path, content, "c.xlsx", sheet="Third")
