@@ -73,7 +73,7 @@ class Affected(SQLModel, table=True):
     excluded: str = ""
     """The reason why this person gets no notice; empty if they do."""
     sealed: bytes | None = None
-    """Facts about this person only: sealed JSON, context ``affected``."""
+    """Facts about this person only: sealed JSON, context ``member``, so that a freeze copies it as it is."""
     noted_at: int = big()
 
 
@@ -83,6 +83,24 @@ class AffectedCompromised(SQLModel, table=True):
     __tablename__ = "affected_compromised"
     affected_id: int = big(primary_key=True, foreign_key="affected.id")
     contact_point_id: int = big(primary_key=True, foreign_key="contact_point.id")
+
+
+class AffectedAct(SQLModel, table=True):
+    """One act that shaped who is affected: criteria, a list, an exclusion. Frozen audiences quote them."""
+
+    __tablename__ = "affected_act"
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id", index=True)
+    kind: str
+    """``criteria``, ``list``, ``typed``, ``account``, ``exclusion``, ``readmission`` or ``compromise``."""
+    what: str
+    """The criteria, the list's digest, the accounts."""
+    exposed: str = ""
+    note: str = ""
+    """The basis, or the reason of an exclusion, in the operator's words."""
+    people: int
+    actor: str
+    acted_at: int = big()
 
 
 class ListRow(SQLModel, table=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -38,6 +38,7 @@ __all__ = [
     "IncidentRecord",
     "Internal",
     "Occurred",
+    "Said",
     "Texts",
     "canonical",
     "digest",
@@ -71,8 +72,8 @@ class Contact(_Part):
     address: TextField = None
 
 
-class Texts(_Part):
-    """What customers read, in one language."""
+class Said(_Part):
+    """What one group of readers is told, in one language."""
 
     summary: SaidField = None
     """First sentence: what happened, that the reader's data was involved, the first thing to do."""
@@ -87,6 +88,13 @@ class Texts(_Part):
     @classmethod
     def _unknown_is_none_yet(cls, value: object) -> object:
         return {} if value in (None, UNKNOWN) else value
+
+
+class Texts(Said):
+    """What customers read, in one language."""
+
+    variants: dict[Literal["guardian", "next-of-kin", "account"], Said] = Field(default_factory=dict)
+    """What these readers are told instead; what is left out they are told as everybody is."""
 
 
 class Internal(_Part):

@@ -1,0 +1,91 @@
+"""Exclusion with a reason: these people stay on the list, are counted as excluded, and get no notice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import orjson
+
+from incidents.actions import IncidentAction
+from incidents.affected.acts import keep_act, read_note, require_open
+from incidents.selection import Selection
+from incidents.store import Incident
+from notifier.audit.entry import Event
+from notifier.errors import BadInput
+from notifier.store import Transaction
+
+
+async def exclude(
+    tx: Transaction,
+    incident: Incident,
+    *,
+    numbers: Sequence[str] = (),
+    selection: Selection | None = None,
+    reason: str,
+    readmit: bool = False,
+    actor: str,
+) -> int:
+    """Exclude affected customers, or readmit excluded ones; returns how many.
+
+    They are named by customer number or described by a selection. A number that is not on the list is
+    ``BadInput``, and then nothing is changed.
+    """
+    require_open(incident)
+    reason = read_note("the reason", reason)
+    if bool(numbers) == (selection is not None):
+        raise BadInput("name customers, or describe them", advice="Use --number or --where, one of the two.")
+    who, params, what = await _described(tx, incident, numbers, selection)
+    standing = "excluded <> ''" if readmit else "excluded = ''"
+    people = await tx.write(
+        f"UPDATE affected SET excluded = :reason WHERE incident_id = :incident AND {standing}"
+        f" AND customer_id IN ({who})",
+        {**params, "reason": "" if readmit else reason, "incident": incident.id},
+    )
+    if not people:
+        raise BadInput(
+            "this would change nobody",
+            advice="They are not on the list, or excluded already: see `notifier incidents affected`.",
+        )
+    kind = "readmission" if readmit else "exclusion"
+    await keep_act(tx, incident, kind=kind, what=what, note=reason, people=people, actor=actor)
+    tx.record(
+        Event(
+            IncidentAction.AFFECTED_READMITTED if readmit else IncidentAction.AFFECTED_EXCLUDED,
+            {
+                "incident": incident.code,
+                "people": people,
+                "who_digest": hashlib.sha256(what.encode()).hexdigest(),
+                "reason_digest": hashlib.sha256(reason.encode()).hexdigest(),
+                "actor": f"operator:{actor}",
+            },
+        )
+    )
+    return people
+
+
+async def _described(
+    tx: Transaction, incident: Incident, numbers: Sequence[str], selection: Selection | None
+) -> tuple[str, dict[str, str], str]:
+    """Return a SELECT of customer ids, its values, and the words for the record."""
+    if selection is not None:
+        condition, params = selection.condition(tx.dialect)
+        return f"SELECT c.id FROM customer c WHERE {condition}", params, selection.text
+    source = tx.recordset("excluded_numbers", "v", number="text")
+    bound = {"excluded_numbers": orjson.dumps([{"number": number} for number in numbers]).decode()}
+    found = await tx.rows(
+        f"SELECT c.number FROM {source} JOIN customer c ON c.number = v.number"
+        " JOIN affected a ON a.customer_id = c.id AND a.incident_id = :incident",
+        incident=incident.id,
+        **bound,
+    )
+    if missing := set(numbers) - {row.number for row in found}:
+        raise BadInput(
+            f"{len(missing)} of the numbers are not on the list of affected customers",
+            advice="Check them with `notifier incidents affected`; nothing was changed.",
+        )
+    return (
+        f"SELECT c.id FROM {source} JOIN customer c ON c.number = v.number",
+        bound,
+        f"{len(numbers)} numbers",
+    )

@@ -1,0 +1,214 @@
+"""Affected by an uploaded list: rows are matched to customers, and every row is accounted for.
+
+A row that names nobody, several people, or nothing at all is reported with its line and kept; the others
+are used. People who are no customers come in where that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from incidents.actions import IncidentAction
+from incidents.affected.acts import Counted, keep_act, read_note, require_open
+from incidents.affected.criteria import Exposure, read_channels
+from incidents.affected.listing import KINDS, Entry, Kind, PeopleList, categories_of, details_of
+from incidents.affected.noting import people
+from incidents.affected.staging import Staged, note_staged, open_stage
+from incidents.affected.strangers import bring_in
+from incidents.store import Incident
+from notifier.audit.entry import Event
+from notifier.categories import ordered
+from notifier.customers.lookup import match_many
+from notifier.customers.values import word_set
+from notifier.keys import Keys
+from notifier.store import Transaction
+
+_CHUNK = 500
+UNMATCHED = "unmatched"
+AMBIGUOUS = "ambiguous"
+INVALID = "invalid"
+REMEDIES = {
+    UNMATCHED: "Nobody has this value. Correct it, or use --add-unknown.",
+    AMBIGUOUS: "Several customers have it. Name them by customer number, or use --all-matches.",
+    INVALID: "The row names nobody. Fill in a number, an e-mail address or a phone number.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """A row that could not be used."""
+
+    entry: Entry
+    problem: str
+
+    @property
+    def line(self) -> int:
+        """Where it stands in the file."""
+        return self.entry.line
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """How a list is used."""
+
+    basis: str
+    exposure: Exposure
+    compromised: tuple[str, ...] = ()
+    add_unknown: bool = False
+    all_matches: bool = False
+    country: str = ""
+    """Of telephone numbers written without one."""
+
+
+@dataclass(slots=True)
+class ListResult:
+    """What became of a list's rows."""
+
+    rows: int = 0
+    brought_in: int = 0
+    unknown_categories: int = 0
+    """Rows that name a data category nobody knows; their other ones were used."""
+    counted: Counted = field(default_factory=Counted)
+    problems: list[ProblemRow] = field(default_factory=list)
+
+    def by_problem(self) -> dict[str, int]:
+        """Count the problems by kind."""
+        return dict(Counter(problem.problem for problem in self.problems))
+
+
+async def by_list(
+    tx: Transaction,
+    keys: Keys,
+    incident: Incident,
+    listed: PeopleList,
+    options: ListOptions,
+    *,
+    actor: str,
+) -> ListResult:
+    """Put everybody on the list whom the file names; what could not be used is in the result."""
+    require_open(incident)
+    basis = read_note("the basis", options.basis)
+    result = ListResult()
+    digest = listed.digest()
+    before = await people(tx, incident)
+    changed = matched = 0
+    await open_stage(tx)
+    for chunk in _chunks(listed.entries()):
+        result.rows += len(chunk)
+        staged, problems = await _resolve(tx, keys, chunk, options, result, actor=actor)
+        result.problems += problems
+        matched += len(staged)
+        if staged:
+            compromised = read_channels(options.compromised)
+            changed += await note_staged(
+                tx, keys, incident, staged, options.exposure, basis=f"list: {basis}", compromised=compromised
+            )
+    added = await people(tx, incident) - before
+    result.counted = Counted(matched, added, changed - added, max(0, matched - changed))
+    await _keep_problems(tx, incident, digest, result.problems)
+    await keep_act(
+        tx,
+        incident,
+        kind="list",
+        what=digest,
+        exposed=str(options.exposure),
+        note=basis,
+        people=matched,
+        actor=actor,
+    )
+    told = {"rows": result.rows, "matched": matched, "added": added, "brought_in": result.brought_in}
+    tx.record(
+        Event(
+            IncidentAction.AFFECTED_BY_LIST,
+            {
+                "incident": incident.code,
+                "list_digest": digest,
+                "exposed": str(options.exposure),
+                **told,
+                "problems": len(result.problems),
+                "actor": f"operator:{actor}",
+            },
+        )
+    )
+    return result
+
+
+async def _resolve(
+    tx: Transaction,
+    keys: Keys,
+    chunk: Sequence[Entry],
+    options: ListOptions,
+    result: ListResult,
+    *,
+    actor: str,
+) -> tuple[list[Staged], list[ProblemRow]]:
+    found = {kind: await _match(tx, keys, kind, chunk, options.country) for kind in KINDS}
+    staged: dict[int, Staged] = {}
+    problems = []
+    for entry in chunk:
+        key = entry.key()
+        ids = found[key[0]][key[1]] if key else []
+        if entry.fault or key is None:
+            problems.append(ProblemRow(entry, INVALID))
+            continue
+        if not ids and options.add_unknown:
+            # Another spelling further up may have brought the same person in.
+            ids = (await match_many(tx, keys, key[0], [key[1]], country=options.country))[key[1]]
+        if not ids and options.add_unknown:
+            stranger = await bring_in(
+                tx, keys, entry.values, origin="list", country=options.country, actor=actor
+            )
+            if stranger is not None:
+                ids = [stranger]
+                result.brought_in += 1
+        if len(ids) != 1 and not (ids and options.all_matches):
+            problems.append(ProblemRow(entry, AMBIGUOUS if ids else UNMATCHED))
+            continue
+        words, strange = categories_of(entry)
+        result.unknown_categories += strange
+        for customer_id in ids:
+            _stage(staged, customer_id, words, details_of(entry))
+    return list(staged.values()), problems
+
+
+async def _match(
+    tx: Transaction, keys: Keys, kind: Kind, chunk: Sequence[Entry], country: str
+) -> dict[str, list[int]]:
+    values = list(dict.fromkeys(key[1] for entry in chunk if (key := entry.key()) and key[0] == kind))
+    return await match_many(tx, keys, kind, values, country=country) if values else {}
+
+
+def _stage(
+    staged: dict[int, Staged], customer_id: int, words: tuple[str, ...], details: dict[str, object]
+) -> None:
+    before = staged.get(customer_id)
+    exposed = word_set(ordered((*(before.exposed.split() if before else ()), *words)))
+    merged = {**(before.details if before else {}), **details}
+    usual = not words or (before is not None and before.usual)
+    staged[customer_id] = Staged(customer_id, exposed, usual, merged)
+
+
+async def _keep_problems(
+    tx: Transaction, incident: Incident, digest: str, problems: Sequence[ProblemRow]
+) -> None:
+    """Keep which lines were not used, without their values; a second upload of the file replaces them."""
+    await tx.write(
+        "DELETE FROM list_row WHERE incident_id = :id AND list_digest = :digest",
+        {"id": incident.id, "digest": digest},
+    )
+    await tx.insert_many(
+        "list_row",
+        ("incident_id", "list_digest", "line", "problem", "kind"),
+        (
+            (incident.id, digest, one.line, one.problem, (one.entry.key() or ("number", ""))[0])
+            for one in problems
+        ),
+    )
+
+
+def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    while chunk := list(islice(entries, _CHUNK)):
+        yield chunk

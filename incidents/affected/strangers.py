@@ -1,0 +1,66 @@
+"""People who are no customers: brought by a list, or typed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from notifier.customers.faults import Faulty
+from notifier.customers.lookup import add_typed
+from notifier.customers.normalise import emails, locales, phones, places
+from notifier.customers.normalise.cells import clean, one_line
+from notifier.customers.values import ContactPoint, CustomerRecord
+from notifier.keys import Keys
+from notifier.store import Transaction
+
+_MAX_NAME = 200
+
+
+async def bring_in(
+    tx: Transaction,
+    keys: Keys,
+    values: Mapping[str, str],
+    *,
+    origin: Literal["typed", "list"],
+    country: str = "",
+    actor: str,
+) -> int | None:
+    """Add somebody with what is known of them; returns their id, or ``None`` if they cannot be reached.
+
+    A number alone names nobody whom we do not know, so an e-mail address or phone number is needed.
+    """
+    home = _or_nothing(places.country, values.get("country", "")) or country
+    points = tuple(
+        point
+        for point in (
+            _point(emails.email, values.get("email", "")),
+            _point(lambda text: phones.phone(text, home, []), values.get("phone", "")),
+        )
+        if point is not None
+    )
+    if not points:
+        return None
+    record = CustomerRecord(
+        number="",
+        name=_or_nothing(one_line, values.get("name", ""))[:_MAX_NAME],
+        points=points,
+        locale=_or_nothing(lambda text: locales.locale(text)[0], values.get("locale", "")),
+        country=home,
+    )
+    return await add_typed(tx, keys, record, origin=origin, actor=f"operator:{actor}")
+
+
+def _point(read: Callable[[str], ContactPoint], text: str) -> ContactPoint | None:
+    if not text:
+        return None
+    try:
+        return read(clean(text, []))
+    except Faulty:
+        return None
+
+
+def _or_nothing(read: Callable[[str], str], text: str) -> str:
+    try:
+        return read(clean(text, [])) if text else ""
+    except Faulty:
+        return ""

@@ -1,0 +1,148 @@
+"""From a record to what notices say: the facts, and a drafted announcement of them.
+
+Only what is meant for customers goes in: nothing here reads ``record.internal``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from incidents import told
+from incidents.errors import StepRefused
+from incidents.lifecycle import MAY_FREEZE, State, Step
+from incidents.records import Contact, IncidentRecord, Said, Texts
+from incidents.records.moments import Moment
+from incidents.store import Incident, take_step
+from notifier import audiences
+from notifier.audiences import Audience
+from notifier.errors import BadInput, Refused
+from notifier.release import draft
+from notifier.settings import Organisation
+from notifier.store import Transaction
+
+NOTICE = "breach-notice"
+
+
+def facts(
+    record: IncidentRecord, *, code: str, organisation: Organisation, drill: bool, kind: str = "first"
+) -> dict[str, Any]:
+    """Return what notices are made from; a moment that is unknown yet is an empty text."""
+    address = record.check_address or organisation.verify_address
+    return {
+        "brand": organisation.brand,
+        "code": code,
+        "kind": kind,
+        "drill": drill,
+        "occurred": {"from": _iso(record.occurred.from_), "to": _iso(record.occurred.to)},
+        "discovered": _iso(_discovered(record)),
+        "time_zone": record.time_zone or organisation.time_zone,
+        "next_update": record.next_update.isoformat() if record.next_update else "",
+        "contact": {name: getattr(record.contact, name) or "" for name in Contact.model_fields},
+        "check": {"address": address, "url": f"https://{address}"},
+        "texts": {
+            locale: _texts(texts)
+            for locale, texts in record.texts.items()
+            if texts.summary and texts.what_happened
+        },
+    }
+
+
+async def announce(
+    tx: Transaction,
+    incident: Incident,
+    audience: Audience,
+    plan: Mapping[str, Any],
+    *,
+    organisation: Organisation,
+    author: str,
+) -> str:
+    """Draft an announcement to a frozen audience and return its code; nobody is told anything yet.
+
+    The incident is then ``notifying``. An audience that was replaced, or has an announcement already, is
+    ``Refused``: nobody is told the same facts twice.
+    """
+    if incident.state not in MAY_FREEZE:
+        raise StepRefused(
+            f"an incident that is {incident.state} cannot be announced",
+            advice="It is on hold: resume it first." if incident.state is State.HOLD else "Declare it first.",
+        )
+    if audience.subject != incident.code:
+        raise BadInput("this audience belongs to another incident", advice="List this incident's audiences.")
+    if audience.code in told.replaced(await audiences.about(tx, incident.code)):
+        raise Refused("this audience was replaced by a newer one", advice="Announce to the newer one.")
+    taken = await tx.scalar(
+        "SELECT code FROM announcement WHERE audience_id = :id AND state <> 'cancelled' LIMIT 1",
+        id=audience.id,
+    )
+    if taken:
+        raise Refused(
+            f"this audience has the announcement {taken} already",
+            advice="Nobody is told the same facts twice: cancel that one first, or freeze a top-up.",
+        )
+    said = facts(
+        incident.record,
+        code=incident.code,
+        organisation=organisation,
+        drill=incident.drill,
+        kind=await _kind(tx, audience),
+    )
+    if not said["texts"]:
+        raise BadInput(
+            "the record has no customer texts",
+            advice="Revise it: each language needs at least a summary and what_happened.",
+        )
+    announcement_id = await draft(
+        tx,
+        code="",
+        kind="breach",
+        notice=NOTICE,
+        audience_id=audience.id,
+        facts=said,
+        plan=plan,
+        author=author,
+        drill=incident.drill,
+    )
+    if incident.state is not State.NOTIFYING:
+        await take_step(tx, incident.code, Step.NOTIFY, actor=author, reason=f"announcing to {audience.code}")
+    return str(await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id))
+
+
+async def _kind(tx: Transaction, audience: Audience) -> str:
+    """Return ``update`` where everybody in the audience has been told before."""
+    fresh = await tx.scalar(
+        "SELECT 1 FROM audience_member WHERE audience_id = :id AND state = 'due' AND new_categories = ''"
+        " LIMIT 1",
+        id=audience.id,
+    )
+    return "first" if fresh or audience.kind == "first" else "update"
+
+
+def _discovered(record: IncidentRecord) -> Moment | None:
+    """Return the earlier of our own detection and a third party's word: both make us aware."""
+    known = [one for one in (record.detected, record.told_by_third_party) if isinstance(one, Moment)]
+    return min(known, key=Moment.utc, default=None)
+
+
+def _iso(moment: Moment | None) -> str:
+    return moment.at.isoformat() if moment else ""
+
+
+def _said(texts: Said) -> dict[str, Any]:
+    return {
+        "summary": texts.summary or "",
+        "what_happened": list(texts.what_happened),
+        "measures": list(texts.measures),
+        "unknowns": list(texts.unknowns),
+        "consequences": {category: list(said) for category, said in texts.consequences.items()},
+        "advice": {category: list(said) for category, said in texts.advice.items()},
+    }
+
+
+def _texts(texts: Texts) -> dict[str, Any]:
+    made = _said(texts)
+    variants = {
+        variant: {name: value for name, value in _said(said).items() if value}
+        for variant, said in texts.variants.items()
+    }
+    return {**made, "variants": variants} if variants else made

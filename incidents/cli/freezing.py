@@ -1,0 +1,205 @@
+"""``notifier incidents freeze``, ``audiences``, ``facts`` and ``announce``: from the list to a draft."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from incidents import announce as announcing
+from incidents import freeze as freezing
+from incidents import store, told
+from incidents.cli.printing import Code, Who, utc
+from incidents.records.moments import EXAMPLES, Moment
+from notifier import audiences
+from notifier.announcements import announcement as find_announcement
+from notifier.audiences import Audience
+from notifier.cli import application, out, run
+from notifier.cli.identity import identify
+from notifier.clock import from_instant, to_instant
+from notifier.errors import BadInput
+from notifier.release import revise
+
+app = typer.Typer()
+
+
+@app.command("freeze")
+def freeze(
+    context: typer.Context,
+    code: Code,
+    *,
+    operator: Who,
+    replace: Annotated[
+        str,
+        typer.Option(metavar="AUDIENCE", help="An earlier audience, not announced, that this one replaces."),
+    ] = "",
+) -> None:
+    """Freeze who is affected now. After the first time, only who is new or has more exposed data."""
+    app = application(context)
+
+    async def act() -> Audience:
+        keys = app.load_keys()
+        async with app.store() as opened:
+            actor = await identify(app, opened, operator)
+            async with opened.begin() as tx:
+                incident = await store.find(tx, code)
+                return await freezing.freeze(tx, keys, incident, replace=replace, actor=actor)
+
+    made = run(act())
+    app.show(_plain(made), lambda: _print(made))
+
+
+@app.command("audiences")
+def list_audiences(context: typer.Context, code: Code) -> None:
+    """Show the frozen audiences of an incident and their counts."""
+    app = application(context)
+
+    async def act() -> tuple[list[Audience], set[str]]:
+        async with app.store() as opened, opened.read() as tx:
+            found = await audiences.about(tx, (await store.find(tx, code)).code)
+        return found, told.replaced(found)
+
+    found, out_of_use = run(act())
+
+    def human() -> None:
+        for one in found:
+            _print(one)
+            if one.code in out_of_use:
+                out.print("  replaced by a newer one")
+        if not found:
+            out.print("No audience has been frozen yet.")
+
+    app.show([{**_plain(one), "replaced": one.code in out_of_use} for one in found], human)
+
+
+@app.command("facts")
+def facts(
+    context: typer.Context,
+    code: Code,
+    announcement: Annotated[
+        str, typer.Option(help="Bring this unreleased announcement up to the record as it is now.")
+    ] = "",
+    operator: Annotated[
+        str, typer.Option(help="The operator who does this; needed with --announcement.")
+    ] = "",
+) -> None:
+    """Show what notices say, as JSON: the customers' part of the record, and nothing internal."""
+    app = application(context)
+
+    async def act() -> dict[str, Any]:
+        async with app.store() as opened:
+            actor = await identify(app, opened, operator) if announcement else ""
+            async with opened.begin() if announcement else opened.read() as tx:
+                incident = await store.find(tx, code)
+                now = await find_announcement(tx, announcement, lock=True) if announcement else None
+                said = announcing.facts(
+                    incident.record,
+                    code=incident.code,
+                    organisation=app.settings.organisation,
+                    drill=incident.drill,
+                    kind=str(now.facts.get("kind", "first")) if now else "first",
+                )
+                if now:
+                    if now.facts.get("code") != incident.code:
+                        raise BadInput("this announcement is about something else")
+                    await revise(tx, now.id, actor=actor, facts=said)
+        return said
+
+    typer.echo(json.dumps(run(act()), indent=2, ensure_ascii=False))
+
+
+@app.command("announce")
+def announce(
+    context: typer.Context,
+    code: Code,
+    *,
+    operator: Who,
+    audience: Annotated[str, typer.Option(help="The frozen audience, such as INC-2026-001/1.")],
+    start: Annotated[
+        str, typer.Option(help="When the first wave starts, with its zone; else at release.")
+    ] = "",
+    canary: Annotated[int, typer.Option(min=0, help="People of a small first wave.")] = 0,
+    canary_hold: Annotated[
+        int, typer.Option(min=0, help="Minutes to wait after it; 0 waits for an operator to resume.")
+    ] = 0,
+    waves: Annotated[int, typer.Option(min=1, help="In how many waves the others are told.")] = 1,
+    every: Annotated[int, typer.Option(min=0, help="Minutes from wave to wave.")] = 0,
+    window: Annotated[str, typer.Option(help="Hours of the recipient's day, such as 08:00-21:00.")] = "",
+    deadline: Annotated[str, typer.Option(help="By when everybody is to be told, with its zone.")] = "",
+) -> None:
+    """Draft an announcement to a frozen audience. Preflight and approval come next."""
+    app = application(context)
+
+    async def act() -> dict[str, Any]:
+        plan = {
+            "start": _instant("--start", start),
+            "canary": canary,
+            "canary_hold_minutes": canary_hold,
+            "waves": waves,
+            "wave_every_minutes": every,
+            "window": _window(window),
+            "deadline": _instant("--deadline", deadline),
+        }
+        async with app.store() as opened:
+            actor = await identify(app, opened, operator)
+            async with opened.begin() as tx:
+                incident = await store.find(tx, code)
+                made = await announcing.announce(
+                    tx,
+                    incident,
+                    await audiences.find(tx, audience.upper()),
+                    plan,
+                    organisation=app.settings.organisation,
+                    author=actor,
+                )
+        return {"announcement": made, "audience": audience.upper(), "plan": plan}
+
+    made = run(act())
+
+    def human() -> None:
+        out.print(f"[bold]{escape(made['announcement'])}[/] is drafted. Nobody has been told anything yet.")
+        out.print("Next: preflight it, and have a second operator approve it.")
+
+    app.show(made, human)
+
+
+def _instant(option: str, written: str) -> int:
+    if not written:
+        return 0
+    try:
+        return to_instant(Moment.read(written).at)
+    except ValueError as error:
+        raise BadInput(f"{option} {error}", advice=f"Write it like {EXAMPLES}.") from None
+
+
+def _window(written: str) -> dict[str, str] | None:
+    if not written:
+        return None
+    opens, dash, closes = written.partition("-")
+    if not dash:
+        raise BadInput("--window is no pair of times", advice="Write it like 08:00-21:00.")
+    return {"from": opens.strip(), "to": closes.strip()}
+
+
+def _plain(audience: Audience) -> dict[str, Any]:
+    return {**asdict(audience), "frozen_at": utc(from_instant(audience.frozen_at))}
+
+
+def _print(audience: Audience) -> None:
+    out.print(
+        f"[bold]{audience.code}[/] ({audience.kind}): {audience.people} people,"
+        f" frozen by {escape(audience.frozen_by)} on {utc(from_instant(audience.frozen_at))}"
+    )
+    table = Table(box=None, show_header=False)
+    for name, counted in audience.counts.items():
+        if isinstance(counted, dict):
+            parts = sorted(counted.items(), key=lambda pair: -pair[1])
+            table.add_row(name, escape(", ".join(f"{word} {count}" for word, count in parts[:12])))
+        else:
+            table.add_row(name.replace("_", " "), str(counted))
+    table.add_row("root", audience.root)
+    out.print(table)

@@ -1,0 +1,212 @@
+"""Freeze: take the snapshot of everybody affected, with how each of them is to be told.
+
+Set-based: one INSERT … SELECT chooses contact point, variant and state for everybody. The first freeze of
+an incident has everybody; later ones, top-ups, have only people nobody has told, and people whose
+exposure grew, with what is new.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from incidents import special, told
+from incidents.affected.acts import acts
+from incidents.affected.words import difference
+from incidents.errors import NothingNew, StepRefused
+from incidents.lifecycle import MAY_FREEZE
+from incidents.records import digest
+from incidents.store import Incident
+from notifier import audiences
+from notifier.audiences import Audience, EmptyAudience
+from notifier.errors import Refused
+from notifier.keys import Keys
+from notifier.store import Transaction
+
+_KNOWN = "k.customer_id AS known_id, k.listed, k.told"
+_KNOWN_JOIN = " LEFT JOIN told_before k ON k.customer_id = q.customer_id"
+_OWN_OR_SPECIAL = "(x.row_id = a.id OR (x.row_id IS NULL AND a.via_account_id = 0))"
+_NEEDS_ANOTHER = "(q.marks LIKE '% minor %' OR q.marks LIKE '% deceased %')"
+
+
+async def freeze(
+    tx: Transaction, keys: Keys, incident: Incident, *, replace: str = "", actor: str
+) -> Audience:
+    """Freeze who is affected now. ``replace`` names an audience that nobody was told from: it is void then.
+
+    Nobody new is ``NothingNew``; an incident that is not declared is ``StepRefused``.
+    """
+    if incident.state not in MAY_FREEZE:
+        raise StepRefused(
+            f"an incident that is {incident.state} has no audience",
+            advice="Declare it first." if incident.state != "hold" else "It is on hold: resume it first.",
+        )
+    await tx.rows(
+        f"SELECT id FROM incident WHERE id = :id{' FOR UPDATE' if tx.dialect == 'postgresql' else ''}",
+        id=incident.id,
+    )
+    earlier = await audiences.about(tx, incident.code)
+    if replace:
+        await _may_replace(tx, earlier, replace)
+    counting = [one for one in earlier if one.code != replace]
+    known = await told.gather(tx, counting) if counting else False
+    source = await _source(tx, keys, incident, known=known)
+    selection = {
+        "incident": incident.code,
+        "revision": incident.revision,
+        "record_digest": digest(incident.record),
+        "acts": await acts(tx, incident),
+        **({"replaces": replace} if replace else {}),
+    }
+    try:
+        return await audiences.freeze(
+            tx,
+            code=f"{incident.code}/{len(earlier) + 1}",
+            subject=incident.code,
+            kind="top-up" if known else "first",
+            source=source,
+            params={"incident": incident.id},
+            selection=selection,
+            frozen_by=actor,
+        )
+    except EmptyAudience:
+        if known:
+            raise NothingNew(
+                "nobody new is affected, and nobody's exposure has grown since the last freeze",
+                advice="Add people with `notifier incidents affect`, or announce an earlier audience.",
+            ) from None
+        raise NothingNew(
+            "nobody is affected yet", advice="Choose who is: `notifier incidents affect …`."
+        ) from None
+
+
+async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> None:
+    audience = next((one for one in earlier if one.code == code), None)
+    if audience is None or code in told.replaced(earlier):
+        raise Refused("this incident has no such audience to replace", advice="List them first.")
+    if await tx.scalar(
+        "SELECT 1 FROM announcement WHERE audience_id = :id AND state <> 'cancelled' LIMIT 1", id=audience.id
+    ):
+        raise Refused(
+            f"{code} is being announced, so it cannot be replaced",
+            advice="Cancel its announcement first, or freeze a top-up without --replace.",
+        )
+
+
+async def _source(tx: Transaction, keys: Keys, incident: Incident, *, known: bool) -> str:
+    has_special = await special.gather(tx, keys, incident)
+    points = await tx.scalar(
+        "SELECT 1 FROM affected_compromised x JOIN affected a ON a.id = x.affected_id"
+        " WHERE a.incident_id = :id LIMIT 1",
+        id=incident.id,
+    )
+    rows = _rows(has_special=has_special)
+    chosen = (
+        f"SELECT q.*, {_point(compromised_points=bool(points))} AS contact_point_id,"
+        f" {_KNOWN if known else 'NULL AS known_id'} FROM ({rows}) AS q{_KNOWN_JOIN if known else ''}"
+    )
+    return _members(chosen, known=known)
+
+
+def _rows(*, has_special: bool) -> str:
+    """Return a SELECT of one row for each affected person, with the holder of the address to be used."""
+
+    def of(name: str) -> str:
+        return f"COALESCE(x.{name}, a.{name})" if has_special else f"a.{name}"
+
+    variant = "COALESCE(x.variant, 'person')" if has_special else "'person'"
+    join = " LEFT JOIN special x ON x.customer_id = a.customer_id" if has_special else ""
+    own = _OWN_OR_SPECIAL if has_special else "a.via_account_id = 0"
+    # A notice to a guardian is in the guardian's language and hours; law follows the person's own country.
+    guardian = " LEFT JOIN customer g ON g.id = c.guardian_id" if has_special else ""
+    reader = {
+        name: f"CASE WHEN {_represented(variant)} AND g.{name} <> '' THEN g.{name} ELSE c.{name} END"
+        if has_special
+        else f"c.{name}"
+        for name in ("locale", "time_zone")
+    }
+    holder = f"CASE WHEN {_represented(variant)} THEN c.guardian_id ELSE c.id END" if has_special else "c.id"
+    return (
+        f"SELECT a.customer_id, {of('categories')} AS categories, {of('compromised')} AS compromised,"
+        f" {of('excluded')} AS excluded, {of('sealed')} AS sealed, a.basis, {variant} AS variant,"
+        f" c.marks, c.country, {reader['locale']} AS locale, {reader['time_zone']} AS time_zone,"
+        f" {holder} AS holder_id"
+        f" FROM affected a JOIN customer c ON c.id = a.customer_id{join}{guardian}"
+        f" WHERE a.incident_id = :incident AND {own}"
+    )
+
+
+def _represented(variant: str) -> str:
+    return f"{variant} IN ('guardian', 'next-of-kin')"
+
+
+def _usable(*, compromised_points: bool) -> str:
+    """Return the condition on a contact point ``p`` that may be written to."""
+    made = (
+        "q.compromised NOT LIKE '% email %' AND (q.holder_id = q.customer_id OR NOT EXISTS (SELECT 1 FROM"
+        " affected o WHERE o.incident_id = :incident AND o.customer_id = q.holder_id"
+        " AND o.compromised LIKE '% email %'))"
+    )
+    if compromised_points:
+        made += (
+            " AND NOT EXISTS (SELECT 1 FROM affected_compromised y JOIN affected z ON z.id = y.affected_id"
+            " WHERE y.contact_point_id = p.id AND z.incident_id = :incident)"
+        )
+    return made
+
+
+def _point(*, compromised_points: bool) -> str:
+    # A minor or a deceased person without anybody who stands for them is not written to.
+    return (
+        f"CASE WHEN q.variant = 'person' AND {_NEEDS_ANOTHER} THEN NULL ELSE"
+        " (SELECT p.id FROM contact_point p WHERE p.customer_id = q.holder_id AND p.channel = 'email'"
+        f" AND p.state = 'usable' AND {_usable(compromised_points=compromised_points)}"
+        " ORDER BY p.rank, p.id LIMIT 1) END"
+    )
+
+
+_EMAILS = "SELECT 1 FROM contact_point p WHERE p.customer_id = h.holder_id AND p.channel = 'email'"
+_WHY_NOT = (
+    "CASE WHEN h.variant = 'person' AND h.marks LIKE '% deceased %' THEN 'deceased'"
+    " WHEN h.variant = 'person' AND h.marks LIKE '% minor %' THEN 'no-guardian'"
+    f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable') THEN 'compromised'"
+    f" WHEN EXISTS ({_EMAILS} AND p.state <> 'retired') THEN 'dead' ELSE 'none' END"
+)
+
+
+def _members(chosen: str, *, known: bool) -> str:
+    """Return the SELECT of the audience's members, in the columns that ``audiences.freeze`` asks for."""
+    state = (
+        "CASE WHEN h.excluded <> '' THEN 'excluded' WHEN h.contact_point_id IS NULL THEN 'needs-channel'"
+        " ELSE 'due' END"
+    )
+    reason = (
+        "CASE WHEN h.excluded <> '' THEN h.excluded WHEN h.contact_point_id IS NOT NULL THEN ''"
+        f" ELSE {_WHY_NOT} END"
+    )
+    point = "CASE WHEN h.excluded = '' THEN h.contact_point_id END"
+    variant, new = "h.variant", "''"
+    wanted = "true"
+    if known:
+        variant = "CASE WHEN h.told IS NOT NULL AND h.variant = 'person' THEN 'update' ELSE h.variant END"
+        new = f"CASE WHEN h.told IS NULL THEN '' ELSE {difference('h.categories', 'h.told')} END"
+        # Once told: only what has grown. Listed and not told: once there is a way, or something to add.
+        wanted = (
+            "h.known_id IS NULL OR (h.excluded = '' AND (h.told IS NULL OR h.categories <> h.told)"
+            " AND (h.contact_point_id IS NOT NULL OR h.categories <> h.listed))"
+        )
+    columns: dict[str, Any] = {
+        "customer_id": "h.customer_id",
+        "state": state,
+        "reason": reason,
+        "variant": variant,
+        "contact_point_id": point,
+        "locale": "h.locale",
+        "country": "h.country",
+        "time_zone": "h.time_zone",
+        "categories": "h.categories",
+        "new_categories": new,
+        "basis": "h.basis",
+        "sealed": "h.sealed",
+    }
+    listed = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+    return f"SELECT {listed} FROM ({chosen}) AS h WHERE {wanted}"

@@ -1,0 +1,155 @@
+"""People whose notice is about somebody else: guardians and next of kin, and an account's contacts.
+
+They are few, so their facts are put together one by one: names are opened and sealed again for the
+reader. The result is the temporary table ``special``, which the freeze joins.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from incidents.affected.staging import CONTEXT, seal_details
+from incidents.store import Incident
+from notifier.categories import ordered
+from notifier.customers.lookup import open_profiles
+from notifier.customers.values import word_set
+from notifier.keys import Keys
+from notifier.store import Transaction
+
+_CHUNK = 500
+_FOR_ANOTHER = "(c.marks LIKE '% minor %' OR c.marks LIKE '% deceased %') AND c.guardian_id IS NOT NULL"
+
+
+async def gather(tx: Transaction, keys: Keys, incident: Incident) -> bool:
+    """Fill the temporary table ``special``; says whether there is anybody in it."""
+    blob = "bytea" if tx.dialect == "postgresql" else "blob"
+    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
+    await tx.housekeep("DROP TABLE IF EXISTS special")
+    await tx.housekeep(
+        "CREATE TEMP TABLE special (customer_id bigint PRIMARY KEY, row_id bigint, variant text,"
+        f" categories text, compromised text, excluded text, sealed {blob}){gone}"
+    )
+    await _represented(tx, keys, incident)
+    await _contacts(tx, keys, incident)
+    return bool(await tx.scalar("SELECT 1 FROM special LIMIT 1"))
+
+
+async def _represented(tx: Transaction, keys: Keys, incident: Incident) -> None:
+    """Give guardians and next of kin the name of the person their notice is about."""
+    after = 0
+    while True:
+        rows = await tx.rows(
+            "SELECT a.id, a.customer_id, c.guardian_id, a.categories, a.compromised, a.excluded, a.sealed,"
+            " CASE WHEN c.marks LIKE '% deceased %' THEN 'next-of-kin' ELSE 'guardian' END AS variant"
+            " FROM affected a JOIN customer c ON c.id = a.customer_id"
+            f" WHERE a.incident_id = :id AND a.via_account_id = 0 AND {_FOR_ANOTHER} AND a.id > :after"
+            f" ORDER BY a.id LIMIT {_CHUNK}",
+            id=incident.id,
+            after=after,
+        )
+        if not rows:
+            return
+        after = rows[-1].id
+        profiles = await open_profiles(
+            tx, keys, [one for row in rows for one in (row.customer_id, row.guardian_id)]
+        )
+        opened = await _opened(tx, keys, {row.customer_id: row.sealed for row in rows})
+        details = {}
+        for row in rows:
+            person, reader = profiles.get(row.customer_id), profiles.get(row.guardian_id)
+            names = {"subject": person.name if person else "", "reader": reader.name if reader else ""}
+            details[row.customer_id] = {
+                **opened.get(row.customer_id, {}),
+                **{name: value for name, value in names.items() if value},
+            }
+        sealed = await seal_details(tx, keys, details)
+        await _insert(
+            tx,
+            (
+                (
+                    *(row.customer_id, row.id, row.variant, row.categories, row.compromised, row.excluded),
+                    sealed.get(row.customer_id),
+                )
+                for row in rows
+            ),
+        )
+
+
+async def _contacts(tx: Transaction, keys: Keys, incident: Incident) -> None:
+    """Make one notice of all that an account's contact is to be told, for several accounts too."""
+    rows = await tx.rows(
+        "SELECT a.id, a.customer_id, a.via_account_id, a.categories, a.compromised, a.excluded, a.sealed"
+        " FROM affected a WHERE a.incident_id = :id AND a.customer_id IN"
+        " (SELECT customer_id FROM affected WHERE incident_id = :id AND via_account_id <> 0)"
+        " AND a.customer_id NOT IN (SELECT customer_id FROM special) ORDER BY a.via_account_id, a.id",
+        id=incident.id,
+    )
+    by_person: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_person[row.customer_id].append(row)
+    opened = await _opened(
+        tx, keys, {row.id: row.sealed for row in rows}, {row.id: row.customer_id for row in rows}
+    )
+    details = {
+        one: _joined([opened.get(row.id, {}) for row in several]) for one, several in by_person.items()
+    }
+    sealed = await seal_details(tx, keys, details)
+    await _insert(tx, (_merged(one, several, sealed.get(one)) for one, several in by_person.items()))
+
+
+def _merged(customer_id: int, rows: list[Any], sealed: bytes | None) -> tuple[object, ...]:
+    own = [row for row in rows if row.via_account_id == 0]
+    # A person's own list of data is about that person alone; an account's records are listed beside it.
+    words = [word for row in (own or rows) for word in row.categories.split()]
+    compromised = "".join(dict.fromkeys(f" {word} " for row in rows for word in row.compromised.split()))
+    excluded = rows[0].excluded if all(row.excluded for row in rows) else ""
+    variant = "person" if own else "account"
+    return (customer_id, rows[0].id, variant, word_set(ordered(words)), compromised, excluded, sealed)
+
+
+def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:
+    """Join the details of several rows; with more than one account each record names its account."""
+    accounts = [one for one in several if "subject" in one]
+    if len(accounts) == 1 and len(several) == 1:
+        return accounts[0]
+    made: dict[str, Any] = {}
+    for one in several:
+        prefix = f"{one['subject']}: " if "subject" in one else ""
+        made.setdefault("records", []).extend(f"{prefix}{record}" for record in one.get("records", ()))
+        made.update(
+            {name: value for name, value in one.items() if name not in {"records", "subject", "count"}}
+        )
+    if len(accounts) == len(several):
+        made["subject"] = ", ".join(one["subject"] for one in accounts)
+    return made
+
+
+async def _opened(
+    tx: Transaction, keys: Keys, sealed: Mapping[int, Any], owners: Mapping[int, int] | None = None
+) -> dict[int, dict[str, Any]]:
+    """Return sealed details opened; ``owners`` says whose they are, where the key is not the customer."""
+    wanted = {key: bytes(one) for key, one in sealed.items() if one is not None}
+    if not wanted:
+        return {}
+    source = tx.recordset("owners", "v", id="bigint")
+    people = {(owners or {}).get(key, key) for key in wanted}
+    rows = await tx.rows(
+        f"SELECT c.id, c.uid, k.wrapped FROM {source} JOIN customer c ON c.id = v.id"
+        " JOIN subject_key k ON k.customer_id = c.id",
+        owners=orjson.dumps([{"id": one} for one in people]).decode(),
+    )
+    subjects = {row.id: keys.subject(row.uid, bytes(row.wrapped)) for row in rows}
+    made = {}
+    for key, one in wanted.items():
+        if subject := subjects.get((owners or {}).get(key, key)):
+            made[key] = dict(orjson.loads(subject.open(one, CONTEXT)))
+    return made
+
+
+async def _insert(tx: Transaction, rows: Iterator[tuple[object, ...]]) -> None:
+    columns = ("customer_id", "row_id", "variant", "categories", "compromised", "excluded", "sealed")
+    await tx.insert_many("special", columns, rows)

@@ -1,0 +1,207 @@
+"""Audiences: the frozen recipients of one announcement. Made by one set-based statement, never changed.
+
+Who belongs in one is the caller's business: a SELECT that yields the columns ``COLUMNS``, one row a
+person. Everybody it yields is a member, of whatever state, so that nobody is lost from the count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
+from notifier.audit.merkle import CompactRange, leaf_hash
+from notifier.errors import Conflict, NotFound, Refused
+from notifier.store import Dialect, Transaction
+
+COLUMNS = (
+    *("customer_id", "state", "reason", "variant", "contact_point_id", "locale", "country", "time_zone"),
+    *("categories", "new_categories", "basis", "sealed"),
+)
+"""What a source yields. ``state`` is ``due``, ``needs-channel`` or ``excluded``; see ``AudienceMember``."""
+
+_COUNTED = ("state", "reason", "variant", "country", "locale")
+_CHUNK = 10_000
+# 128 random bits in hex. PostgreSQL's own random bytes come as UUIDs of 122; two of them, hashed, have all.
+_RANDOM: Mapping[Dialect, str] = {
+    "sqlite": "lower(hex(randomblob(16)))",
+    "postgresql": "substr(encode(sha256(uuid_send(gen_random_uuid())"
+    " || uuid_send(gen_random_uuid())), 'hex'), 1, 32)",
+}
+
+
+class EmptyAudience(Refused):
+    """There is nobody in this audience."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A frozen audience, without its people."""
+
+    id: int
+    code: str
+    subject: str
+    kind: str
+    frozen_at: int
+    frozen_by: str
+    people: int
+    root: str
+    digest: str
+    counts: Mapping[str, Any]
+    selection: Mapping[str, Any]
+
+
+async def freeze(
+    tx: Transaction,
+    *,
+    code: str,
+    subject: str,
+    kind: str,
+    source: str,
+    params: Mapping[str, Any],
+    selection: Mapping[str, Any],
+    frozen_by: str,
+) -> Audience:
+    """Take the snapshot that ``source`` yields, commit to it in the audit trail, and return it.
+
+    An audience without people is ``EmptyAudience``, a taken code a ``Conflict``; both leave nothing behind
+    once the caller's transaction ends with them.
+    """
+    if await tx.scalar("SELECT 1 FROM audience WHERE code = :code", code=code):
+        raise Conflict(f"there is an audience {code} already")
+    audience_id = await _open(tx, code, subject, kind, frozen_by)
+    names = ", ".join(COLUMNS)
+    people = await tx.write(
+        f"INSERT INTO audience_member (uid, audience_id, {names})"
+        f" SELECT {_RANDOM[tx.dialect]}, :frozen_audience, {names} FROM ({source}) AS s",
+        {**params, "frozen_audience": audience_id},
+    )
+    if not people:
+        raise EmptyAudience("there is nobody in this audience", advice="Choose who belongs to it first.")
+    root = await _root(tx, audience_id)
+    counts = await _counts(tx, audience_id)
+    digest = hashlib.sha256(
+        canonical({"counts": counts, "people": people, "root": root, "selection": selection})
+    ).hexdigest()
+    cast = "CAST({} AS jsonb)" if tx.dialect == "postgresql" else "{}"
+    await tx.write(
+        f"UPDATE audience SET people = :people, root = :root, digest = :digest,"
+        f" counts = {cast.format(':counts')}, selection = {cast.format(':selection')} WHERE id = :id",
+        {
+            "people": people,
+            "root": root,
+            "digest": digest,
+            "counts": canonical(counts).decode(),
+            "selection": canonical(selection).decode(),
+            "id": audience_id,
+        },
+    )
+    tx.record(
+        Event(
+            AuditAction.AUDIENCE_FROZEN,
+            {
+                "audience": code,
+                "subject": subject,
+                "kind": kind,
+                "people": people,
+                "root": root,
+                "digest": digest,
+                "actor": f"operator:{frozen_by}",
+            },
+        )
+    )
+    return await find(tx, code)
+
+
+async def find(tx: Transaction, code: str) -> Audience:
+    """Return the audience named ``code``, or raise ``NotFound``."""
+    row = await tx.row(
+        "SELECT id, code, subject, kind, frozen_at, frozen_by, people, root, digest, counts, selection"
+        " FROM audience WHERE code = :code",
+        code=code,
+    )
+    if row is None:
+        raise NotFound("there is no audience with this code", advice="Freeze one first, or list them.")
+    return _audience(row)
+
+
+async def about(tx: Transaction, subject: str) -> list[Audience]:
+    """Return the audiences about ``subject``, the oldest first."""
+    rows = await tx.rows(
+        "SELECT id, code, subject, kind, frozen_at, frozen_by, people, root, digest, counts, selection"
+        " FROM audience WHERE subject = :subject ORDER BY id",
+        subject=subject,
+    )
+    return [_audience(row) for row in rows]
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """Return JSON with sorted names and no spaces."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+async def _open(tx: Transaction, code: str, subject: str, kind: str, frozen_by: str) -> int:
+    rows = await tx.write_returning(
+        "INSERT INTO audience"
+        " (code, subject, kind, frozen_at, frozen_by, people, root, digest, counts, selection)"
+        " VALUES (:code, :subject, :kind, :now, :by, 0, '', '', '{}', '{}') RETURNING id",
+        {"code": code, "subject": subject, "kind": kind, "now": tx.now_us(), "by": frozen_by},
+    )
+    return int(rows[0].id)
+
+
+async def _root(tx: Transaction, audience_id: int) -> str:
+    """Return the RFC 6962 root over the sorted member ids, in flat memory."""
+    order = ' COLLATE "C"' if tx.dialect == "postgresql" else ""
+    uids = tx.stream(
+        f"SELECT uid FROM audience_member WHERE audience_id = :id ORDER BY uid{order}",
+        chunk=_CHUNK,
+        id=audience_id,
+    )
+    tree = CompactRange()
+    async for part in uids:
+        tree.extend([leaf_hash(uid.encode()) for (uid,) in part])
+    return tree.root().hex()
+
+
+async def _counts(tx: Transaction, audience_id: int) -> dict[str, Any]:
+    """Count the people once by all that is counted, and add up by each."""
+    names = ", ".join(_COUNTED)
+    rows = await tx.rows(
+        f"SELECT {names}, CASE WHEN contact_point_id IS NULL THEN 'none' ELSE 'email' END AS channel,"
+        f" count(*) AS people FROM audience_member WHERE audience_id = :id GROUP BY {names}, channel",
+        id=audience_id,
+    )
+    counts: dict[str, Any] = {name: {} for name in (*_COUNTED, "channel")}
+    for row in rows:
+        for name, counted in counts.items():
+            value = getattr(row, name) or ("none" if name == "reason" else "unknown")
+            counted[value] = counted.get(value, 0) + row.people
+    counts["reason"].pop("none", None)
+    counts["open_duplicates"] = await _open_duplicates(tx, audience_id)
+    return counts
+
+
+async def _open_duplicates(tx: Transaction, audience_id: int) -> int:
+    """Count the people of whom nobody has decided yet whether they are one with somebody else."""
+    return int(
+        await tx.scalar(
+            "SELECT count(*) FROM (SELECT first_id AS id FROM duplicate_candidate WHERE state = 'open'"
+            " UNION SELECT second_id FROM duplicate_candidate WHERE state = 'open') AS d"
+            " JOIN audience_member m ON m.audience_id = :id AND m.customer_id = d.id",
+            id=audience_id,
+        )
+    )
+
+
+def _audience(row: Any) -> Audience:
+    facts = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row's columns
+    for name in ("counts", "selection"):
+        if isinstance(facts[name], str | bytes):
+            facts[name] = orjson.loads(facts[name])
+    return Audience(**facts)
