@@ -140,7 +140,7 @@ async def commitments(tx: Transaction, report: Report, entries: Iterable[Facts])
 
 async def _audience(tx: Transaction, report: Report, facts: Facts) -> None:
     code = facts.get("audience")
-    audience = await tx.row("SELECT id, people, root FROM audience WHERE code = :code", code=code)
+    audience = await tx.row("SELECT id, people, root, digest FROM audience WHERE code = :code", code=code)
     if audience is None:
         report.add("audience-differs", f"the audience {code} was frozen and is gone")
         return
@@ -148,7 +148,8 @@ async def _audience(tx: Transaction, report: Report, facts: Facts) -> None:
         "SELECT uid AS line FROM audience_member WHERE audience_id = :id ORDER BY uid", id=audience.id
     )
     count, root = await _root(members)
-    if not (facts.get("people") == audience.people == count and facts.get("root") == audience.root == root):
+    recorded = (facts.get("people"), facts.get("root"), facts.get("digest", audience.digest))
+    if not recorded == (audience.people, audience.root, audience.digest) == (count, root, audience.digest):
         report.add("audience-differs", f"the audience {code} is not the one that was frozen")
 
 

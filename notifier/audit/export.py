@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notifier.audit import tiles
+from notifier.audit.merkle import HASH_BYTES
 from notifier.audit.note import Checkpoint, Verifier
+from notifier.audit.published import published
 from notifier.errors import AuditError, Conflict, Refused
 from notifier.store import Store, Transaction
 
@@ -57,14 +59,14 @@ def _publish(scratch: Path, folder: Path) -> None:
 
 
 async def _write_log(tx: Transaction, verifier: Verifier, folder: Path) -> Exported:
-    note = await tx.scalar("SELECT note FROM log_checkpoint ORDER BY size DESC LIMIT 1")
+    note = await published(tx)
     if note is None:
         raise Refused("the log has no checkpoint yet", advice="Let `notifier serve` run for a moment.")
-    checkpoint = Checkpoint.open(bytes(note), verifier)
+    checkpoint = Checkpoint.open(note, verifier)
     files = await _write_tiles(tx, folder, checkpoint.size) + await _write_entries(
         tx, folder, checkpoint.size
     )
-    _write(folder, "checkpoint", bytes(note))
+    _write(folder, "checkpoint", note)
     _write(folder, "vkey", f"{verifier.vkey}\n".encode())
     return Exported(checkpoint, files + 2)
 
@@ -83,8 +85,15 @@ async def _write_tiles(tx: Transaction, folder: Path, size: int) -> int:
                 _write(folder, tiles.tile_path(level, row.number), bytes(row.content))
                 files += 1
         if width:
-            growing = await tx.scalar("SELECT content FROM log_edge WHERE level = :level", level=level)
-            _write(folder, tiles.tile_path(level, full, width), bytes(growing or b""))
+            # A batch that is not published yet may have filled it further.
+            place = {"level": level, "number": full}
+            growing = await tx.scalar(
+                "SELECT content FROM log_tile WHERE level = :level AND number = :number "
+                "UNION ALL SELECT content FROM log_edge WHERE level = :level AND number = :number",
+                **place,
+            )
+            content = bytes(growing or b"")[: width * HASH_BYTES]
+            _write(folder, tiles.tile_path(level, full, width), content)
             files += 1
     return files
 

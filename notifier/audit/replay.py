@@ -44,7 +44,7 @@ class Replay:
     ) -> None:
         self.tree = CompactRange()
         self.kept: list[Facts] = []
-        self.latest: bytes | None = None
+        self._last = 0
         self._tx, self._report, self._verifier = tx, report, verifier
         self._marks = sorted(marks, key=lambda mark: mark[1].size)
         self._wanted, self._watch = wanted, watch
@@ -142,9 +142,9 @@ class Replay:
 
     def _checkpoint(self, row: Row[Any]) -> None:
         self._report.checkpoints += 1
-        self.latest = bytes(row.note)
+        self._last = row.size
         try:
-            checkpoint = Checkpoint.open(self.latest, self._verifier)
+            checkpoint = Checkpoint.open(bytes(row.note), self._verifier)
         except AuditError as error:
             self._report.add("checkpoint-invalid", f"the checkpoint of {row.size}: {error}")
             return
@@ -190,19 +190,21 @@ class Replay:
                 self._report.add(
                     "rolled-back", f"{place} knows a log of {mark.size} entries, {size} are left"
                 )
-        if self.latest is None and size:
-            self._report.add("unsigned", "the log has entries, but no checkpoint")
+        if self._last < size:
+            self._report.add(
+                "unsigned", f"the last {size - self._last} entries have places but no checkpoint"
+            )
         await self._compare_edges(size)
-        state = await self._tx.row("SELECT origin, size, compact_range FROM log_state WHERE id = 1")
+        state = await self._tx.row(
+            "SELECT origin, size, compact_range, published FROM log_state WHERE id = 1"
+        )
         if (state or size) and (
             state is None
             or (state.origin, state.size) != (self._verifier.name, size)
             or bytes(state.compact_range) != self.tree.encode()
+            or state.published > size
         ):
             self._report.add("state-differs", "the log's state row is not that of its entries")
-        signed = await self._tx.scalar("SELECT max(size) FROM log_checkpoint")
-        if size and signed is not None and signed < size:
-            self._report.add("unsigned", f"the last {size - signed} entries have places but no checkpoint")
 
     async def _compare_edges(self, size: int) -> None:
         stored = {

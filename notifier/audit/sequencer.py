@@ -22,6 +22,7 @@ from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange, is_consistent, leaf_hash
 from notifier.audit.note import Checkpoint
+from notifier.audit.published import note_published
 from notifier.errors import AuditError, NotifierError
 from notifier.store import Store, Transaction
 
@@ -67,6 +68,8 @@ class Sequencer:
             count, note = await self._extend(tx)
         if note is not None:
             await asyncio.to_thread(self._high_water.raise_to, note)
+            async with self._store.begin() as tx:
+                await note_published(tx, Checkpoint.open(note, self._signer.verifier).size)
         self._published = True
         return count
 
@@ -114,7 +117,7 @@ class Sequencer:
         await _require_extension(tx, known, tree)
         if not taken:
             latest = await tx.row("SELECT note FROM log_checkpoint ORDER BY size DESC LIMIT 1")
-            return 0, latest.note if latest else None
+            return 0, bytes(latest.note) if latest else None
         note = Checkpoint(self._signer.name, tree.size, tree.root()).signed([self._signer])
         await tx.housekeep(
             "INSERT INTO log_checkpoint (size, note, signed_at) VALUES (:size, :note, :now)",
@@ -129,8 +132,8 @@ class Sequencer:
         state = await tx.row(query)
         if state is None:
             await tx.housekeep(
-                "INSERT INTO log_state (id, origin, size, compact_range) VALUES (1, :origin, 0, :nothing) "
-                "ON CONFLICT DO NOTHING",
+                "INSERT INTO log_state (id, origin, size, compact_range, published) "
+                "VALUES (1, :origin, 0, :nothing, 0) ON CONFLICT DO NOTHING",
                 {"origin": self._signer.name, "nothing": b""},
             )
             state = await tx.row(query)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from notifier.audit import checks
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
+from notifier.audit.published import published
 from notifier.audit.replay import Replay
 from notifier.audit.report import Report
 from notifier.errors import AuditError
@@ -45,8 +46,9 @@ async def verify(
         await checks.guards(tx, report)
         await checks.attempts(tx, report)
         await checks.commitments(tx, report, replay.kept)
-    if report.verified and replay.latest is not None:
-        memory.raise_to(replay.latest)
+        shown = await published(tx)
+    if report.verified and shown is not None:
+        memory.raise_to(shown)
     return report
 
 

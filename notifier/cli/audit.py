@@ -15,6 +15,7 @@ from notifier.audit.high_water import HighWater
 from notifier.audit.listing import Placed, listing
 from notifier.audit.log_key import LogKey
 from notifier.audit.note import Checkpoint, Verifier
+from notifier.audit.published import published
 from notifier.audit.report import Report
 from notifier.audit.sequencer import Sequencer
 from notifier.audit.verify import verify as verify_trail
@@ -145,10 +146,10 @@ def checkpoint(context: typer.Context) -> None:
 
     async def act() -> bytes:
         async with app.store() as store, store.read() as tx:
-            note = await tx.scalar("SELECT note FROM log_checkpoint ORDER BY size DESC LIMIT 1")
+            note = await published(tx)
         if note is None:
             raise NotFound("the log has no checkpoint yet", advice="Run `notifier audit sequence`.")
-        return bytes(note)
+        return note
 
     note = run(act())
     typer.echo(note.decode(), nl=False)

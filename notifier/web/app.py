@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from notifier.audit.published import published
 from notifier.keys import Keys
 from notifier.settings import Settings
 from notifier.store import Store
@@ -50,10 +51,10 @@ def _add_machine_routes(app: FastAPI, store: Store, worker: Callable[[], WorkerS
     async def checkpoint() -> Response:
         """Return the newest checkpoint, a C2SP signed note."""
         async with store.read() as tx:
-            note = await tx.scalar("SELECT note FROM log_checkpoint ORDER BY size DESC LIMIT 1")
+            note = await published(tx)
         if note is None:
             raise HTTPException(404, "The log has no checkpoint yet.")
-        return PlainTextResponse(bytes(note))
+        return PlainTextResponse(note)
 
 
 def _add_check_page(app: FastAPI, settings: Settings, store: Store, keys: Keys, pages: Pages) -> None:

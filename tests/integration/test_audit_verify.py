@@ -152,7 +152,7 @@ async def test_an_audience_other_than_the_frozen_one_is_found(log: Log) -> None:
             )
         await tx.housekeep(
             "INSERT INTO audience (id, code, subject, kind, frozen_at, frozen_by, people, root, digest, counts, "
-            "selection) VALUES (1, 'X/1', '', 'first', 0, '', 3, :root, '', '{}', '{}')",
+            "selection) VALUES (1, 'X/1', '', 'first', 0, '', 3, :root, 'd', '{}', '{}')",
             {"root": root},
         )
         for number, uid in enumerate(uids, 1):
@@ -162,10 +162,13 @@ async def test_an_audience_other_than_the_frozen_one_is_found(log: Log) -> None:
                 "'person', '', '', '', '', '', '')",
                 {"uid": uid, "customer": number},
             )
-        tx.record(Event("audience:frozen", {"audience": "X/1", "people": 3, "root": root}))
+        tx.record(Event("audience:frozen", {"audience": "X/1", "people": 3, "root": root, "digest": "d"}))
     assert (await checked(log)).verified
     await log.sequencer().drain()
     assert (await checked(log)).verified
+    await damage(log, "UPDATE audience SET digest = 'e'")
+    assert (await checked(log)).counts == {"audience-differs": 1}
+    await damage(log, "UPDATE audience SET digest = 'd'")
     await damage(log, "UPDATE audience_member SET uid = :other WHERE customer_id = 2", other="f" * 32)
     assert (await checked(log)).counts == {"audience-differs": 1}
 

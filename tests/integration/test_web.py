@@ -266,6 +266,11 @@ async def test_the_checkpoint_is_the_newest_one_as_signed(visitor: Visitor, stor
                 "INSERT INTO log_checkpoint (size, note, signed_at) VALUES (:size, :note, 0)",
                 {"size": size, "note": f"origin\n{size}\n\n— signature\n".encode()},
             )
+        await tx.housekeep(
+            "INSERT INTO log_state (id, origin, size, compact_range, published) "
+            "VALUES (1, 'origin', 12, :nothing, 12)",
+            {"nothing": b""},
+        )
     answer = await visitor.get("/audit/checkpoint")
     assert answer.content == "origin\n12\n\n— signature\n".encode()
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"

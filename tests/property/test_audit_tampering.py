@@ -42,6 +42,7 @@ VALUES = (
     ("log_checkpoint", "size"),
     ("log_state", "size"),
     ("log_state", "origin"),
+    ("log_state", "published"),
 )
 ROWS = ("audit_event", "log_leaf", "log_tile", "log_edge", "log_state")
 # Nothing tells of an earlier checkpoint that was taken away; of the last one its unsigned entries do.

@@ -70,3 +70,5 @@ class LogState(SQLModel, table=True):
     origin: str
     size: int = big()
     compact_range: bytes = b""
+    published: int = big(default=0)
+    """Size of the checkpoint that may be shown: the one that is remembered outside the database."""
