@@ -39,7 +39,7 @@ async def listing(
 ) -> list[Placed]:
     """Return up to ``most`` entries after the event id ``after``; empty criteria do not restrict.
 
-    Entries about attempts of one delivery are found through its attempts; else all entries are read.
+    The trail has no index but by id and place: entries are read until enough of them fit.
     """
     wanted = {"delivery": delivery, "announcement": announcement}
     conditions = [f"{_field(tx, name)} = :{name}" for name, value in wanted.items() if value]

@@ -151,8 +151,8 @@ def checkpoint(context: typer.Context) -> None:
             raise NotFound("the log has no checkpoint yet", advice="Run `notifier audit sequence`.")
         return note
 
-    note = run(act())
-    typer.echo(note.decode(), nl=False)
+    note = run(act()).decode()
+    app.show({"note": note}, lambda: typer.echo(note, nl=False))
 
 
 @app.command("key")
