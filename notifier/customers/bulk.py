@@ -1,8 +1,8 @@
 """The first large import into SQLite: the indexes over random values are built once, at its end.
 
 Blind indexes are random, so each new row touches pages all over their B-trees, and each commit writes
-those pages twice: some 40 GB for a million customers, against 3 GB without. While they are missing,
-look-ups are slow but right. An import that was interrupted leaves that to the next one, of any size.
+those pages twice, to the log and to the database. While they are missing, look-ups are slow but right. An
+import that was interrupted leaves that to the next one, of any size.
 """
 
 from __future__ import annotations
