@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format types crash bench lock wheel test-wheel clean-root clean
+.PHONY: help setup test demo lint format types docs crash bench lock wheel test-wheel clean-root clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -e 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ format: $(READY) ## Bring the code into the one style.
 
 types: $(READY) ## Check the types, strictly.
 	$(BIN)/mypy
+
+docs: $(READY) ## Write the reference pages that are made from the program.
+	$(BIN)/python -m tests.docs.reference
 
 crash: $(READY) ## Kill a worker under load at KILLS random moments and at each named step.
 	CRASH_KILLS=$(KILLS) $(BIN)/python -m pytest -m crash tests/crash $(ARGS)

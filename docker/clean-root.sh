@@ -10,7 +10,6 @@ if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
   echo "This needs root and debootstrap (apt-get install debootstrap)." >&2
   exit 1
 fi
-chroot=$(command -v chroot)
 root=$(mktemp -d "${TMPDIR:-/tmp}/notifier-root-XXXXXX")
 chmod 755 "$root" # The service's user must be able to enter.
 service=
@@ -24,17 +23,16 @@ step() {
   printf '== %s\n' "$1"
 }
 
-# Run something in there as the service's user, with nothing of this shell's settings but the registry's.
-inside() {
-  local kept=()
-  for name in PIP_INDEX_URL PIP_DEFAULT_TIMEOUT HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
-    [ -z "${!name:-}" ] || kept+=("$name=${!name}")
-  done
-  env --ignore-environment "${kept[@]}" PATH=/opt/notifier/bin:/usr/local/bin:/usr/bin:/bin \
-    HOME=/var/lib/notifier NOTIFIER_HOME=/var/lib/notifier/home PYTHONDONTWRITEBYTECODE=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    "$chroot" --userspec="$user:$user" "$root" "$@"
-}
+# What runs something in there as the service's user, with nothing of this shell's settings but the registry's.
+inside=(env --ignore-environment)
+for name in PIP_INDEX_URL PIP_DEFAULT_TIMEOUT HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
+  [ -z "${!name:-}" ] || inside+=("$name=${!name}")
+done
+inside+=(
+  PATH=/opt/notifier/bin:/usr/local/bin:/usr/bin:/bin HOME=/var/lib/notifier
+  NOTIFIER_HOME=/var/lib/notifier/home PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+  "$(command -v chroot)" --userspec="$user:$user" "$root"
+)
 
 step "A minimal Debian ($release)"
 # From the mirror this machine uses itself.
@@ -53,12 +51,12 @@ tar --create --exclude=__pycache__ LICENSE README.md pyproject.toml incidents no
   docker/build.lock docker/runtime.lock docker/install.sh docker/start.sh | tar --extract --directory "$root/source"
 install --directory --owner "$user" --group "$user" "$root/opt/notifier"
 install --directory --mode 0700 --owner "$user" --group "$user" "$root/var/lib/notifier"
-inside sh /source/docker/install.sh /source /opt/notifier
+"${inside[@]}" sh /source/docker/install.sh /source /opt/notifier
 # From here on the program cannot change itself, as in the image.
 chown -R 0:0 "$root/opt/notifier"
 
 step "The service starts, answers and drains"
-inside sh /source/docker/start.sh --host 127.0.0.1 --port 0 2>"$root/service.log" &
+"${inside[@]}" sh /source/docker/start.sh --host 127.0.0.1 --port 0 2>"$root/service.log" &
 service=$!
 url=
 for _ in $(seq 300); do
@@ -72,8 +70,10 @@ if [ -z "$url" ]; then
   exit 1
 fi
 fetch='import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())'
-inside python3 -c "$fetch" "$url/healthz" | tee /dev/stderr | grep -q '"status":"ok"'
-inside python3 -c "$fetch" "$url/check" | grep -q '<form method="post"'
+health=$("${inside[@]}" python3 -c "$fetch" "$url/healthz")
+echo "$health"
+[[ $health == *'"status":"ok"'* ]]
+[[ $("${inside[@]}" python3 -c "$fetch" "$url/check") == *'<form method="post"'* ]]
 kill -TERM "$service"
 wait "$service"
 chmod 755 "$root" # The service's user must be able to enter.

@@ -9,7 +9,6 @@ import typer
 
 from notifier import logs
 from notifier.cli import Application, application, run
-from notifier.errors import Refused
 from notifier.serving import Sender, Service, listen
 from notifier.store import Store
 from notifier.web.app import build
@@ -17,7 +16,7 @@ from notifier.web.app import build
 BuildSender = Callable[[Application, Store], Sender]
 
 
-def add_serve(commands: typer.Typer, build_sender: BuildSender | None = None) -> None:
+def add_serve(commands: typer.Typer, build_sender: BuildSender) -> None:
     """Add the command; ``build_sender`` puts the worker together for an open store."""
 
     @commands.command()
@@ -36,11 +35,9 @@ def add_serve(commands: typer.Typer, build_sender: BuildSender | None = None) ->
         web = app.settings.web
 
         async def act() -> None:
-            if build_sender is None and not no_worker:
-                raise Refused("this program was put together without a worker", advice="Use --no-worker.")
             keys = app.load_keys()
             async with app.store() as store:
-                service = Service(build_sender(app, store) if build_sender and not no_worker else None)
+                service = Service(None if no_worker else build_sender(app, store))
                 pages = build(app.settings, store, keys, service.worker_state)
                 with listen(host or web.host, web.port if port < 0 else port) as listening:
                     logs.configure()

@@ -65,7 +65,7 @@ def test_it_answers_until_told_to_stop(home: Path) -> None:
 def test_without_an_installation_it_says_what_to_do(tmp_path: Path) -> None:
     """It names the command that makes one."""
     done = subprocess.run(
-        [NOTIFIER, "--home", tmp_path, "serve", "--no-worker"], capture_output=True, text=True, check=False
+        [NOTIFIER, "--home", tmp_path, "serve"], capture_output=True, text=True, check=False
     )
     assert done.returncode in (1, 2)
     assert "notifier init" in done.stderr
