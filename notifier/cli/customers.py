@@ -122,7 +122,7 @@ def list_all(
     country: Annotated[str, typer.Option(help="Of this country only.")] = "",
     locale: Annotated[str, typer.Option(help="Of this locale or language only.")] = "",
     after: Annotated[int, typer.Option(help="Begin behind this row: the next page.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")] = 50,
 ) -> None:
     """List customers by number; names and addresses stay sealed."""
     app_ = application(context)
@@ -202,7 +202,7 @@ def count(context: typer.Context) -> None:
 def sample(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
-    count_: Annotated[int, typer.Option("--count", min=1, max=10_000_000)] = 1000,
+    count_: Annotated[int, typer.Option("--count", min=1, max=10_000_000, help="How many.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same file.")] = 1,
     clean: Annotated[bool, typer.Option("--clean", help="Without the mess that real files have.")] = False,
 ) -> None:

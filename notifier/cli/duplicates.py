@@ -23,7 +23,7 @@ def show_all(
     context: typer.Context,
     state: Annotated[str, typer.Option(help="open, same or different.")] = "open",
     after: Annotated[int, typer.Option(help="Begin behind this candidate: the next page.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many to show.")] = 50,
 ) -> None:
     """List candidates, their names and addresses masked."""
     app_ = application(context)
@@ -58,7 +58,7 @@ def show_all(
 @app.command("decide")
 def decide(
     context: typer.Context,
-    candidate: Annotated[int, typer.Argument(metavar="ID")],
+    candidate: Annotated[int, typer.Argument(metavar="ID", help="The candidate, as the list numbers it.")],
     operator: Annotated[str, typer.Option(help="The operator who decides.")],
     same: Annotated[bool, typer.Option("--same/--different", help="One person, or two.")],
 ) -> None:
