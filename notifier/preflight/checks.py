@@ -47,10 +47,24 @@ _TOKEN = re.compile(
 _WORD_TOKEN = re.compile(r"\b(?:X{3,}|TBD|TODO|FIXME|INSERT|[Ll]orem ipsum|None|null|undefined|nan|NaN)\b")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/\"'<>?#]*)", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"\b(?:href|src|action|background|poster)\s*=\s*[\"']?\s*([^\"'\s>]+)", re.IGNORECASE)
-_LINKING = re.compile(r"href|src|action|background|poster", re.IGNORECASE)
+# Looked for first, because it costs a tenth of the patterns.
+_WORDS_LEFT = (
+    "XXX",
+    "TBD",
+    "TODO",
+    "FIXME",
+    "INSERT",
+    "orem ipsum",
+    "None",
+    "null",
+    "undefined",
+    "nan",
+    "NaN",
+)
+_LINKING = ("href", "src", "action", "background", "poster")
 _BARE_HOST = re.compile(r"(?<![\w/.@-])www\.[\w-]+", re.IGNORECASE)
 _NAMESPACE = re.compile(r"\bxmlns(?::\w+)?=\"[^\"]*\"")
-_STYLE = re.compile(r"<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
+_STYLE, _STYLE_END = "<style", "</style>"
 ADDRESS = re.compile(r"[^\s<>\"'(),;:@\[\]=]+@[^\s<>\"'(),;:@\[\]/?&]+\.[^\s<>\"'(),;:@\[\]/?&.!]+")
 _WORDS = re.compile(r"\w+")
 _OPENERS, _CLOSERS = frozenset("\u202a\u202b\u202d\u202e"), "\u202c"
@@ -71,7 +85,9 @@ def finding(code: str, detail: str = "") -> Finding:
 
 def parts(rendered: Rendered) -> tuple[str, str, str]:
     """Return what is looked at line by line; style sheets are full of braces and hold no person's words."""
-    body = rendered.html if "<style" not in rendered.html else _STYLE.sub("", rendered.html)
+    body = rendered.html
+    while (start := body.find(_STYLE)) >= 0 and (end := body.find(_STYLE_END, start)) >= 0:
+        body = body[:start] + body[end + len(_STYLE_END) :]
     return rendered.subject, rendered.text, body
 
 
@@ -84,9 +100,13 @@ class LineChecks:
 
     def of(self, line: str, *, name: str = "", own: Container[str] = ()) -> Iterator[Finding]:
         """Yield what is wrong with a line of a notice to ``name``, whose addresses are ``own``."""
-        if _TOKEN.search(line) or _WORD_TOKEN.search(line.replace(name, "") if name else line):
+        if _TOKEN.search(line) or (
+            any(word in line for word in _WORDS_LEFT)
+            and _WORD_TOKEN.search(line.replace(name, "") if name else line)
+        ):
             yield finding("leftover-token")
-        if "/" in line or "=" in line or "www" in line.lower():
+        lowered = line.lower()
+        if "://" in line or "&" in line or "www" in lowered or any(word in lowered for word in _LINKING):
             yield from self._links(line)
         if "@" in line:
             for found in ADDRESS.findall(html.unescape(line)):
@@ -98,11 +118,11 @@ class LineChecks:
 
     def _links(self, line: str) -> Iterator[Finding]:
         rest = _NAMESPACE.sub("", line) if "xmlns" in line else line
-        for target in _ATTRIBUTE.findall(rest) if _LINKING.search(rest) else ():
+        for target in _ATTRIBUTE.findall(rest):
             scheme = target.partition(":")[0].lower()
             if scheme not in ("https", "mailto", "tel") and not target.startswith("#"):
                 yield finding("link-scheme")
-        for scheme, host in _SCHEME.findall(html.unescape(rest)) if "://" in rest or "&" in rest else ():
+        for scheme, host in _SCHEME.findall(html.unescape(rest)):
             if scheme.lower() != "https":
                 yield finding("link-scheme")
             elif not self.allowed(host):

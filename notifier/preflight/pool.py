@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from notifier.errors import NotifierError
 from notifier.preflight.making import Aside, Made, Maker, Member, Recipe, start_worker, work
 
-FOR_MANY = 5_000
+FOR_MANY = 10_000
 """People from which processes of their own are worth their start."""
 
 

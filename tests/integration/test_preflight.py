@@ -16,7 +16,7 @@ from notifier.announcements import announcement
 from notifier.audit.entry import Event
 from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
-from notifier.preflight import NotReady, Preflight, PreflightReport, report
+from notifier.preflight import NotReady, Preflight, PreflightReport, made_already, report
 from notifier.preflight import members as reading
 from notifier.release import revise
 from notifier.settings import Settings
@@ -333,3 +333,13 @@ async def test_two_preflights_at_once_are_one(store: Store, keys: Keys, tmp_path
     assert [r for r in results if not isinstance(r, PreflightReport | Conflict)] == []
     async with store.read() as tx:
         assert await tx.scalar("SELECT count(*) FROM notice") == 10
+
+
+@pytest.mark.parametrize("table", ["notice", "set_aside"])
+async def test_looking_for_notices_made_already_does_not_read_them_all(sqlite_url: str, table: str) -> None:
+    """Each person of a chunk is looked up in the index, so that a chunk costs the same however many there are."""
+    store = Store.open(sqlite_url, origin="x")
+    async with store.read() as tx:
+        plan = await tx.rows(f"EXPLAIN QUERY PLAN {made_already(tx, table)}", id=1, rows="[]")
+    await store.close()
+    assert any("announcement_id=? AND member_id=?" in row.detail for row in plan), plan
