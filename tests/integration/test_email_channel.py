@@ -260,3 +260,16 @@ async def test_an_answer_that_comes_before_the_body_is_no_acceptance() -> None:
     async with sink, channel(relay(sink.port)) as ready:
         outcome = await ready.send(envelope())
     assert (outcome.kind, outcome.reason) == (UNKNOWN, "bad-reply")
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply"), [("mail", "354 go"), ("rcpt", "354 go"), ("data", "250 ok"), ("rcpt", "199 hm")]
+)
+async def test_an_answer_that_fits_no_question_makes_no_message(line: Line, stage: Any, reply: str) -> None:
+    """Not even an empty one: the connection is cut, and the reader goes again later."""
+    match = "b+0@*" if stage == "mail" else "reader-0@*"
+    async with line(Script(match, stage=stage, reply=reply), timeout=0.3) as (ready, sink):
+        outcome = await ready.send(envelope(0))
+        assert (await ready.send(envelope(1))).kind is ACCEPTED
+    assert (outcome.kind, outcome.reason, outcome.handed_over) == (DEFERRED, "relay-trouble", False)
+    assert len(sink.accepted) == 1

@@ -129,11 +129,19 @@ class PipelinedSession(asyncio.Protocol):
     def _answer(self, reply: Reply) -> None:
         if not self._asked:
             self._unasked(reply)
-            return
-        asked, transfer = self._asked.popleft()
-        if reply.code == _CLOSING and asked != "quit":
-            self._told_to_leave(asked, transfer, reply)
-        elif asked == "body" and transfer:
+        elif not _fits(self._asked[0][0], reply.code):
+            self._lose("bad-reply", f"The relay answered {reply.code} where that means nothing.")
+        else:
+            asked, transfer = self._asked.popleft()
+            if reply.code == _CLOSING and asked != "quit":
+                self._told_to_leave(asked, transfer, reply)
+            else:
+                self._answered(asked, transfer, reply)
+            if not self._asked and self._transport:
+                self._rest()
+
+    def _answered(self, asked: Asked, transfer: Transfer | None, reply: Reply) -> None:
+        if asked == "body" and transfer:
             self._owner.timed(self._loop.time() - self._dot_at)
             self._owner.ended(transfer, "body", reply)
         elif asked in ("mail", "rcpt"):
@@ -145,8 +153,6 @@ class PipelinedSession(asyncio.Protocol):
             self._data_answered(transfer, reply)
         elif asked == "quit" or (asked == "rset" and reply.code // 100 != 2):
             self._close()
-        if not self._asked and self._transport:
-            self._rest()
 
     def _data_answered(self, transfer: Transfer, reply: Reply) -> None:
         refusal = self._refusal or (None if reply.code == _GO_AHEAD else ("data", reply))
@@ -251,3 +257,13 @@ class PipelinedSession(asyncio.Protocol):
             self.retire()
         step = min(self._owner.timeout, self._owner.idle_seconds)
         self._watch = self._loop.call_later(step, self._check_time)
+
+
+def _fits(asked: Asked, code: int) -> bool:
+    """Say whether ``code`` can answer a command: yes or no, and after DATA go ahead or no.
+
+    Guessing what else a relay might mean could end in a message that nobody wrote.
+    """
+    if asked == "data":
+        return code == _GO_AHEAD or code // 100 in (4, 5)
+    return code // 100 in (2, 4, 5)

@@ -84,8 +84,10 @@ class PlainSession:
             if reply.code == _GO_AHEAD:
                 stage = "body"
                 reply = await self._body(transfer)
-            self._owner.ended(transfer, stage, Reply(*reply))
-            await self._clear(reply.code, needed=stage == "data")
+            if stage == "body" and reply.code // 100 == 2:
+                self._owner.ended(transfer, stage, Reply(*reply))
+            else:
+                await self._refused(transfer, stage, Reply(*reply))
         except aiosmtplib.SMTPResponseException as error:
             await self._refused(transfer, stage, Reply(error.code, error.message))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
@@ -107,14 +109,14 @@ class PlainSession:
         return reply
 
     async def _refused(self, transfer: Transfer, stage: Stage, reply: Reply) -> None:
-        if reply.code < 0:
-            self._lose(transfer, "bad-reply", "The relay sent something that is no answer.")
+        if reply.code // 100 not in (4, 5):
+            self._lose(transfer, "bad-reply", "The relay sent something that is no answer here.")
         elif reply.code == _CLOSING and stage == "mail" and self.bodies:
             self._leave(limit=True)
             self._owner.returned(transfer, Unusable("connection-lost", "The relay closed the connection."))
         else:
             self._owner.ended(transfer, stage, reply)
-            await self._clear(reply.code, needed=True)
+            await self._clear(reply.code, needed=stage != "body")
 
     async def _clear(self, code: int, *, needed: bool) -> None:
         """Part from a relay that said 421; else forget what is left of a refused transaction."""
