@@ -20,6 +20,8 @@ from notifier.clock import from_instant
 from notifier.errors import BadInput, Conflict
 from notifier.store import Transaction
 
+LATEST = (1 << 53) - 1
+"""The last instant (in June 2255) that canonical JSON can hold: RFC 8785 knows integers of 53 bits."""
 _MAX_REASON = 2000
 _REFERENCE = re.compile(r"[A-Za-z0-9 ./_-]{1,80}")
 
@@ -225,6 +227,8 @@ def _order_facts(tx: Transaction, step: Step, order: Order | None) -> dict[str, 
         )
     if order.expires_at <= tx.now_us():
         raise BadInput("the order has expired already", advice="Give the moment until which it binds.")
+    if order.expires_at > LATEST:
+        raise BadInput("the order's expiry is more than a lifetime away", advice="Check its year.")
     return {"order": clean(order.reference), "expires_at": order.expires_at}
 
 

@@ -171,9 +171,12 @@ def _instant(option: str, written: str) -> int:
     if not written:
         return 0
     try:
-        return to_instant(Moment.read(written).at)
+        instant = to_instant(Moment.read(written).at)
     except ValueError as error:
         raise BadInput(f"{option} {error}", advice=f"Write it like {EXAMPLES}.") from None
+    if instant > store.LATEST:
+        raise BadInput(f"{option} is more than a lifetime away", advice="Check its year.")
+    return instant
 
 
 def _window(written: str) -> dict[str, str] | None:

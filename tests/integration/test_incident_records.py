@@ -105,7 +105,13 @@ def test_a_hold_needs_order_and_expiry_and_ends_where_it_began(desk: Desk) -> No
     """Hold and resume: the order is on record, and the incident goes back to its state."""
     code = _declare(desk)
     step = ("incidents", "step", code, "hold", "--reason", "police")
-    bad = [(), ("--order", "X"), ("--order", "X", "--expires", "2020-01-01T00:00:00Z"), ("--expires", "soon")]
+    bad = [
+        (),
+        ("--order", "X"),
+        ("--order", "X", "--expires", "2020-01-01T00:00:00Z"),
+        ("--order", "X", "--expires", "9999-01-01T00:00:00Z"),
+        ("--expires", "soon"),
+    ]
     for options in bad:
         assert desk.say(*step, *options, "--operator", "alice")[0] == 2
     assert desk.count("incident_step") == 2

@@ -1,0 +1,169 @@
+"""A whole incident through the command line, on both databases: from a list of people to a draft."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from incidents import examples
+from tests.affected import add, person
+from tests.desk import Desk
+
+PEOPLE = [
+    person("C-1", "one@example.com", country="DE", locale="de", data_held=("email", "name")),
+    person("C-2", "two@example.com", country="FR", locale="fr"),
+    person("C-3", country="FR"),
+]
+
+
+@pytest.fixture
+def desk(store_url: str, tmp_path: Path) -> Desk:
+    """A desk with three customers."""
+    made = Desk(tmp_path / "home", store_url)
+
+    async def fill() -> None:
+        async with made.store() as store:
+            await add(store, made.keys, PEOPLE)
+
+    asyncio.run(fill())
+    return made
+
+
+def _declare(desk: Desk) -> str:
+    record = desk.file("r.yaml", examples.text("credential-stuffing"))
+    return desk.acts("incidents", "declare", record)["code"]
+
+
+def test_an_incident_from_declaration_to_draft(desk: Desk) -> None:
+    """Affect, exclude, compromise, look, freeze, announce; then a top-up."""
+    code = _declare(desk)
+    done = desk.acts(
+        "incidents", "affect", code, "--where", "everybody", "--exposed", "email,name", "--basis", "log"
+    )
+    assert (done["added"], done["people"]) == (3, 3)
+    assert desk.acts("incidents", "exclude", code, "--number", "C-2", "--because", "told by phone") == {
+        "excluded": 1
+    }
+    shown = desk.ask("incidents", "affected", code)
+    assert shown["counts"]["data"] == {"email, name": 3}
+    assert "one@example.com" not in json.dumps(shown)
+    frozen = desk.acts("incidents", "freeze", code)
+    assert frozen["counts"]["state"] == {"due": 1, "excluded": 1, "needs-channel": 1}
+    said, exit_code = desk.say("incidents", "freeze", code, "--operator", "alice")[::-1]
+    assert (exit_code, "nobody new" in said) == (1, True)
+    made = desk.acts(
+        "incidents",
+        "announce",
+        code,
+        "--audience",
+        frozen["code"],
+        "--canary",
+        "1",
+        "--window",
+        "08:00-21:00",
+    )
+    assert made["announcement"].startswith(frozen["code"])
+    assert desk.ask("incidents", "show", code)["state"] == "notifying"
+    typed = ("--person", "Lea,lea@example.com,de,email", "--person", "Kim,kim@example.com,hi")
+    assert desk.acts("incidents", "affect", code, *typed, "--basis", "they called")["added"] == 2
+    assert desk.acts("incidents", "freeze", code)["kind"] == "top-up"
+    assert [one["people"] for one in desk.ask("incidents", "audiences", code)] == [3, 2]
+    for command in (
+        ("audiences", code),
+        ("show", code),
+        ("affected", code),
+        ("history", code),
+        ("list",),
+        ("examples",),
+    ):
+        exit_code, said = desk.say("incidents", *command)
+        assert exit_code == 0
+        assert said.strip()
+
+
+def test_an_unreleased_announcement_follows_the_record(desk: Desk) -> None:
+    """`facts --announcement` brings the draft up to the newest revision."""
+    code = _declare(desk)
+    desk.acts("incidents", "affect", code, "--where", "everybody", "--basis", "log")
+    frozen = desk.acts("incidents", "freeze", code)
+    draft = desk.acts("incidents", "announce", code, "--audience", frozen["code"])["announcement"]
+    newer = examples.text("credential-stuffing").replace("next_update: 2026-11-30", "next_update: 2199-01-31")
+    desk.acts("incidents", "revise", code, desk.file("r.yaml", newer))
+    exit_code, said = desk.say("incidents", "facts", code, "--announcement", draft, "--operator", "alice")
+    assert exit_code == 0
+    assert json.loads(said)["next_update"] == "2199-01-31"
+    assert "internal" not in said
+    assert "SEC-0001" not in said
+
+
+def test_rows_that_cannot_be_used_are_reported(desk: Desk) -> None:
+    """Exit code 3, lines on the screen, the rows in a file that no spreadsheet takes for formulas."""
+    code = _declare(desk)
+    people = desk.file("l.csv", "id;comment\nC-1;x\nC-404;=1+1\n")
+    report = desk.home / "report.csv"
+    exit_code, said = desk.say(
+        *(
+            "incidents",
+            "affect",
+            code,
+            "--list",
+            people,
+            "--basis",
+            "leak",
+            "--report",
+            str(report),
+            "--operator",
+            "alice",
+        )
+    )
+    assert exit_code == 3
+    assert "line 3: unmatched" in said
+    assert "C-404" not in said
+    assert "'=1+1" in report.read_text(encoding="utf-8-sig")
+    assert report.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["--where", "contry = DE"], 2),
+        (["--where", "country = [bold]"], 2),
+        (["--where", "everybody", "--person", "a,b@example.com"], 2),
+        ([], 2),
+        (["--where", "everybody", "--exposed", "shoes"], 2),
+        (["--where", "everybody", "--compromised", "pigeon"], 2),
+        (["--list", "missing.csv"], 2),
+        (["--person", "Nobody"], 2),
+        (["--for-account", "A-1"], 2),
+        (["--list", "missing.csv", "--country", "Atlantis"], 2),
+        (["--where", "everybody", "--compromised-list", "missing"], 2),
+    ],
+)
+def test_wrong_requests_are_refused_whole(desk: Desk, arguments: list[str], exit_code: int) -> None:
+    """A clear message, the right exit code, and nothing left behind."""
+    code = _declare(desk)
+    found, said = desk.say("incidents", "affect", code, *arguments, "--basis", "x", "--operator", "alice")
+    assert found == exit_code
+    assert "Wrong input" in said or "Refused" in said
+    assert desk.count("affected") == desk.count("affected_act") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--audience", "INC-1/1"],
+        ["--audience", "X", "--start", "tomorrow"],
+        ["--audience", "X", "--window", "8"],
+        ["--audience", "X", "--start", "9999-01-01T00:00:00Z"],
+        ["--audience", "X", "--deadline", "2026-01-01 10:00"],
+    ],
+)
+def test_wrong_announcements_are_refused(desk: Desk, arguments: list[str]) -> None:
+    """Unknown audience, naive moments, odd windows."""
+    code = _declare(desk)
+    found, _ = desk.say("incidents", "announce", code, *arguments, "--operator", "alice")
+    assert found in {1, 2}
+    assert desk.count("announcement") == 0
