@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from incidents.building import build_worker
+from incidents.cli import demo as demo_cli
 from incidents.cli import installation, serving
 from incidents.cli import room as incidents_cli
 from incidents.migrations import require_current
@@ -39,6 +40,7 @@ serving.add_serve(
     app, lambda installed, store: build_worker(installed.settings, installed.load_keys(), store)
 )
 app.add_typer(backup_cli.app)
+app.add_typer(demo_cli.app)
 app.add_typer(operators_cli.app, name="operators")
 story_cli.register(customers_cli.app)
 app.add_typer(customers_cli.app, name="customers")

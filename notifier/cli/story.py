@@ -54,7 +54,7 @@ def show(
     if raw is not None:
         run(_write(told, wanted, raw))
         return
-    app.show(_plain(number, profile, told), lambda: _print(number, profile, told, text=text))
+    app.show(_plain(number, profile, told), lambda: print_told(number, profile, told, text=text))
 
 
 def _refuse_existing(file: Path | None) -> None:
@@ -129,7 +129,8 @@ def _put(file: Path, content: bytes) -> None:
         opened.write(content)
 
 
-def _print(number: str, profile: Profile | None, told: list[Membership], *, text: bool) -> None:
+def print_told(number: str, profile: Profile | None, told: list[Membership], *, text: bool) -> None:
+    """Print what a person was told; ``text`` adds the notices' text."""
     _say(f"{number} {profile.name if profile else '(erased)'}")
     for point in profile.points if profile else ():
         said = f" ({point.state_reason})" if point.state_reason else ""
@@ -198,7 +199,8 @@ def _print_text(message: EmailMessage) -> None:
 
 
 def _print_attempt(one: AttemptTold) -> None:
-    answer = " ".join(str(part) for part in (one.code or "", one.enhanced, one.reply) if part)
+    enhanced = "" if one.reply.startswith(one.enhanced) else one.enhanced
+    answer = " ".join(str(part) for part in (one.code or "", enhanced, one.reply) if part)
     where = f" at {one.relay}" if one.relay else ""
     _say(f"      {one.number}. {_moment(one.closed_at)} {one.outcome}{where}: {answer}")
     place = "waits for its place" if one.leaf_index is None else f"place {one.leaf_index}"

@@ -71,7 +71,9 @@ class Worker:
         self._flow = Flow(parts.settings.concurrency)
         self._spills = parts.state_folder / "spill"
         self._stop = asyncio.Event()
-        self._timers = AsyncIOScheduler(timezone="UTC")
+        # A timer that comes while its job runs is not lost: the job looks at all that is due.
+        self._timers = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 2})
+        self._looking = asyncio.Lock()
         self._cool_until = 0.0
         self.alive = False
         """Whether the worker has started and not yet stopped: for the health page."""
@@ -122,6 +124,10 @@ class Worker:
 
     async def _due(self) -> None:
         """Fire what is due and arm the timer for what comes next."""
+        async with self._looking:
+            await self._fire()
+
+    async def _fire(self) -> None:
         parts = self._parts
         try:
             for fired in await schedule.fire_due(parts.store, release=parts.release, refused=parts.refused):

@@ -1,0 +1,100 @@
+"""Sending: the real worker on the drill's channel, with servers that defer, refuse and hang up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from incidents.building import CATCHER_LOG, build_worker
+from incidents.demo.home import APPROVER, AUTHOR, DemoHome
+from notifier.channels.email.drill import DrillChannel
+from notifier.channels.email.scripts import Script
+from notifier.engine import control
+from notifier.engine.reckoning import Account, reckon
+from notifier.errors import Conflict
+from notifier.store import Store
+
+SCRIPTS = (
+    Script("*7@mail.example.com", "451 4.7.1 greylisted, please try again in 1 seconds", times=1),
+    Script("*3@example.org", "450 4.2.0 busy, please try again in 2 seconds", times=1),
+    Script("*11@*", "550 5.1.1 no such user here"),
+    Script("*99@*", stage="body", drop="after", times=1),
+)
+"""What the catcher does to some recipients, as real servers do: two kinds of "later", one refusal, and a
+connection that breaks after the message was taken, which leaves honest doubt.
+"""
+
+_LOOK_EVERY = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is seen while it is sent."""
+
+    stage: str
+    account: Account
+
+
+async def send_all(
+    home: DemoHome, store: Store, announced: str, on_progress: Callable[[Watched], None]
+) -> Account:
+    """Run the worker until everybody has an end state; returns who is where.
+
+    After the canary the second operator looks and resumes, and starts each wave when the one before is out.
+    """
+    channel = DrillChannel(log=home.settings.state_folder / CATCHER_LOG, scripts=SCRIPTS)
+    worker = build_worker(home.settings, home.keys, store, channel)
+    stop = asyncio.Event()
+    working = asyncio.create_task(worker.run(stop))
+    try:
+        while True:
+            if working.done():
+                await working
+            watched = await _look(store, announced)
+            on_progress(watched)
+            if watched.stage == "done":
+                break
+            if watched.stage in {"canary-out", "wave-out"}:
+                await _go_on(store, announced, watched.stage)
+            await asyncio.sleep(_LOOK_EVERY)
+    finally:
+        stop.set()
+        await working
+    async with store.begin() as tx:
+        await control.close(tx, announced, operator=AUTHOR)
+    return watched.account
+
+
+async def _look(store: Store, announced: str) -> Watched:
+    async with store.read() as tx:
+        found = await control.find(tx, announced)
+        account = await reckon(tx, found.id)
+        if found.state != "released":
+            if found.state != "countdown":
+                raise Conflict(f"{announced} was not released: it is {found.state}")
+            return Watched("countdown", account)
+        waiting = await tx.rows(
+            "SELECT number, state FROM wave WHERE announcement_id = :id AND state IN ('planned', 'held') "
+            "ORDER BY number",
+            id=found.id,
+        )
+        sent = await tx.scalar(
+            "SELECT count(*) FROM delivery d JOIN send_batch b ON b.id = d.batch_id "
+            "JOIN wave w ON w.id = b.wave_id WHERE d.announcement_id = :id AND w.state = 'ready' "
+            "AND d.state IN ('planned', 'handing-over')",
+            id=found.id,
+        )
+    if not waiting:
+        return Watched("sending" if account.open else "done", account)
+    if sent or waiting[0].number == 0:
+        return Watched("sending", account)
+    return Watched("canary-out" if waiting[0].state == "held" else "wave-out", account)
+
+
+async def _go_on(store: Store, announced: str, stage: str) -> None:
+    async with store.begin() as tx:
+        if stage == "canary-out":
+            await control.resume(tx, announced, operator=APPROVER)
+        else:
+            await control.next_wave(tx, announced, operator=APPROVER)
