@@ -8,8 +8,10 @@ import socket
 import pytest
 
 from notifier.channels import OutcomeKind
+from notifier.channels.email import EmailChannel
 from notifier.channels.email.scripts import Script
 from notifier.channels.email.sink import LoopbackSink
+from notifier.settings import EmailSettings
 from tests.relays import CONTENT, channel, envelope, relay
 
 ACCEPTED, DEFERRED, REJECTED, UNKNOWN = OutcomeKind
@@ -42,6 +44,34 @@ async def test_without_any_relay_nothing_has_left(closed_port: int) -> None:
     }
     assert all(outcome.retry_after for outcome in outcomes)
     assert "@" not in "".join(outcome.text for outcome in outcomes)
+
+
+async def test_nobody_waits_for_the_limit_of_a_relay_that_is_down(closed_port: int) -> None:
+    """Its place in the queue is not worth waiting for."""
+    slow = relay(closed_port, "first", per_second=0.1)
+    async with LoopbackSink() as sink, channel(slow, relay(sink.port, "second")) as ready:
+        outcomes = [await ready.send(envelope(number)) for number in range(5)]
+    assert {(outcome.kind, outcome.relay) for outcome in outcomes} == {(ACCEPTED, "second")}
+
+
+async def test_a_setting_that_no_session_can_be_made_with_defers() -> None:
+    """A name to greet with that is none is trouble with the relay, not a message that waits for ever."""
+    async with LoopbackSink() as sink:
+        settings = EmailSettings(helo_name="two words", relays=(relay(sink.port),))
+        async with EmailChannel(settings) as ready:
+            outcome = await ready.send(envelope())
+    assert (outcome.kind, outcome.reason, outcome.handed_over) == (DEFERRED, "relay-down", False)
+
+
+async def test_the_number_of_messages_a_relay_takes_is_learnt_once() -> None:
+    """Ten messages, three a connection: one connection learns it, none is turned away again."""
+    async with LoopbackSink(messages_per_connection=3) as sink:
+        sink.transcript = []
+        async with channel(relay(sink.port)) as ready:
+            outcomes = [await ready.send(envelope(number)) for number in range(10)]
+    assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
+    assert sink.connections == 4
+    assert b"".join(sink.transcript).count(b"MAIL FROM") == 11
 
 
 async def test_a_channel_without_relays_defers() -> None:

@@ -60,10 +60,10 @@ def test_only_the_answer_to_the_body_accepts() -> None:
     assert (verdict.kind, verdict.enhanced) == (OutcomeKind.ACCEPTED, "2.0.0")
 
 
-@pytest.mark.parametrize("detail", range(0, 800, 7))
-def test_what_is_about_us_never_ends_a_delivery(detail: int) -> None:
+@pytest.mark.parametrize("stage", ["session", "mail", "rcpt", "data", "body"])
+def test_what_is_about_us_never_ends_a_delivery(stage) -> None:
     """Any 5.7.x defers, at every stage, whatever its text says of users."""
-    for stage in ("session", "mail", "rcpt", "data", "body"):
+    for detail in range(800):
         verdict = classify(stage, Reply(550, f"5.7.{detail} user unknown"))
         assert (verdict.kind, verdict.reason, verdict.slows) == (DEFERRED, "about-us", "relay")
 
@@ -86,10 +86,9 @@ def test_the_time_to_wait_is_read_from_the_text(text: str, seconds: float | None
     assert waiting_time(text) == seconds
 
 
-@pytest.mark.parametrize("code", [*range(400, 600)])
-def test_every_refusal_has_a_meaning(code: int) -> None:
+def test_every_refusal_has_a_meaning() -> None:
     """The rules leave no 4xx or 5xx out."""
-    assert classify("rcpt", Reply(code, "")).reason
+    assert all(classify("rcpt", Reply(code, "")).reason for code in range(400, 600))
 
 
 def test_every_rule_says_what_it_means() -> None:

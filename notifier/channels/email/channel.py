@@ -124,6 +124,9 @@ class EmailChannel:
         last = Unusable("relay-down", "No relay is set up.", _NO_RELAY_WAIT)
         site = self._site(transfer)
         for pool in self._pools:
+            if why := pool.unusable():
+                last = last if last.final else why
+                continue
             wait = await self._limiter.permit((f"relay:{pool.name}", site), self._patience(transfer))
             if wait:
                 return self._end(transfer, deferred(pool.name, "throttled", "Our own limit.", wait))

@@ -69,19 +69,25 @@ class Pool:
         """How many connections are open."""
         return len(self._sessions)
 
+    def unusable(self) -> Unusable | None:
+        """Say why the relay is left alone at present, if it is."""
+        left = self.circuit.remaining
+        return Unusable(self.circuit.reason, self.circuit.text, left) if left else None
+
     async def hand_over(self, transfer: Transfer) -> Outcome | Unusable:
         """Carry one transfer; ``Unusable`` where it was not begun and another relay may take it."""
-        if self.circuit.remaining:
-            return Unusable(self.circuit.reason, self.circuit.text, self.circuit.remaining)
-        if self.offers and (objection := transfer.objection(self.offers)):
-            return objection
         transfer.future = self._loop.create_future()
-        self._submit(transfer)
+        if why := self.unusable():
+            return why
+        if self.offers is None or self._may_begin(transfer, self.offers):
+            self._submit(transfer)
         return await transfer.future
 
     def _submit(self, transfer: Transfer) -> None:
         for session in self._sessions:
-            if session.free and not (session.busy and self._worth_growing()):
+            if session.bodies >= self._per_connection:
+                session.retire()
+            elif session.free and not (session.busy and self._worth_growing()):
                 session.start(transfer)
                 return
         self._waiting.append(transfer)
@@ -204,6 +210,9 @@ class Pool:
                 session = PlainSession(self, offers, client)
         except SessionFailed as failure:
             self._not_opened(failure)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, transfers must not wait for ever
+            self._not_opened(SessionFailed("relay-down", f"relay {self.name}: {type(error).__name__}"))
             return
         self.offers = offers
         self.circuit.connected()
