@@ -64,15 +64,28 @@ class Candidate:
     decided_by: str
 
 
+WITHDRAW = (
+    "DELETE FROM duplicate_candidate AS c WHERE c.state = 'open' "
+    "AND NOT EXISTS (SELECT 1 FROM duplicate_found f "
+    "WHERE f.first_id = c.first_id AND f.second_id = c.second_id AND f.reason = c.reason)"
+)
+
+
+async def gather_matches(tx: Transaction) -> None:
+    """Put all that match now into a temporary table ``duplicate_found``, which ``WITHDRAW`` looks into."""
+    await tx.housekeep("DROP TABLE IF EXISTS duplicate_found")
+    # The types are declared: without them SQLite compares by conversion and reads the table for each row.
+    await tx.housekeep(
+        "CREATE TEMPORARY TABLE duplicate_found (first_id bigint NOT NULL, second_id bigint NOT NULL, "
+        "reason text NOT NULL, PRIMARY KEY (first_id, second_id, reason))"
+    )
+    await tx.housekeep(f"INSERT INTO duplicate_found (first_id, second_id, reason) {_FOUND}")
+
+
 async def search_duplicates(tx: Transaction) -> Search:
     """Find candidates in the whole store; open ones that no longer match are withdrawn."""
-    await tx.housekeep("DROP TABLE IF EXISTS duplicate_found")
-    await tx.housekeep(f"CREATE TEMPORARY TABLE duplicate_found AS {_FOUND}")
-    match = "f.first_id = c.first_id AND f.second_id = c.second_id AND f.reason = c.reason"
-    withdrawn = await tx.write(
-        "DELETE FROM duplicate_candidate AS c WHERE c.state = 'open' "
-        f"AND NOT EXISTS (SELECT 1 FROM duplicate_found f WHERE {match})"
-    )
+    await gather_matches(tx)
+    withdrawn = await tx.write(WITHDRAW)
     found = await tx.write(
         "INSERT INTO duplicate_candidate (first_id, second_id, reason, state, decided_by) "
         "SELECT first_id, second_id, reason, 'open', '' FROM duplicate_found WHERE true "
