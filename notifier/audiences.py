@@ -7,7 +7,7 @@ person. Everybody it yields is a member, of whatever state, so that nobody is lo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ COLUMNS = (
 )
 """What a source yields. ``state`` is ``due``, ``needs-channel`` or ``excluded``; see ``AudienceMember``."""
 
-_COUNTED = ("state", "reason", "variant", "country", "locale")
 _UID = 32
 _PREFIX = 3
 _BUNDLES = 64
@@ -86,7 +85,7 @@ async def freeze(
     if not people:
         raise EmptyAudience("there is nobody in this audience", advice="Choose who belongs to it first.")
     root = await _root(tx, audience_id)
-    counts = await _counts(tx, audience_id)
+    counts = await _counts(tx, audience_id, people)
     digest = hashlib.sha256(
         canonical({"counts": counts, "people": people, "root": root, "selection": selection})
     ).hexdigest()
@@ -180,22 +179,42 @@ async def _root(tx: Transaction, audience_id: int) -> str:
     return tree.root().hex()
 
 
-async def _counts(tx: Transaction, audience_id: int) -> dict[str, Any]:
-    """Count the people once by all that is counted, and add up by each."""
-    names = ", ".join(_COUNTED)
-    rows = await tx.rows(
-        f"SELECT {names}, CASE WHEN contact_point_id IS NULL THEN 'none' ELSE 'email' END AS channel,"
-        f" count(*) AS people FROM audience_member WHERE audience_id = :id GROUP BY {names}, channel",
+async def _counts(tx: Transaction, audience_id: int, people: int) -> dict[str, Any]:
+    """Count the people by all that is counted.
+
+    Grouping sorts, and sorting a million rows costs seconds: the usual person, due and told in person, is
+    what remains when all others are counted.
+    """
+    places = await tx.rows(
+        "SELECT country, locale, count(*) AS people FROM audience_member WHERE audience_id = :id"
+        " GROUP BY country, locale",
         id=audience_id,
     )
-    counts: dict[str, Any] = {name: {} for name in (*_COUNTED, "channel")}
-    for row in rows:
-        for name, counted in counts.items():
-            value = getattr(row, name) or ("none" if name == "reason" else "unknown")
-            counted[value] = counted.get(value, 0) + row.people
-    counts["reason"].pop("none", None)
+    others = await tx.rows(
+        "SELECT state, reason, variant, count(*) AS people,"
+        " CASE WHEN contact_point_id IS NULL THEN 'none' ELSE 'email' END AS channel FROM audience_member"
+        " WHERE audience_id = :id AND NOT (state = 'due' AND variant = 'person' AND reason = ''"
+        " AND contact_point_id IS NOT NULL) GROUP BY state, reason, variant, channel",
+        id=audience_id,
+    )
+    counts: dict[str, Any] = {
+        **{name: _added(others, name) for name in ("state", "reason", "variant", "channel")},
+        **{name: _added(places, name) for name in ("country", "locale")},
+    }
+    counts["reason"].pop("unknown", None)
+    if usual := people - sum(row.people for row in others):
+        for name, value in (("state", "due"), ("variant", "person"), ("channel", "email")):
+            counts[name][value] = counts[name].get(value, 0) + usual
     counts["open_duplicates"] = await _open_duplicates(tx, audience_id)
     return counts
+
+
+def _added(rows: Sequence[Any], name: str) -> dict[str, int]:
+    made: dict[str, int] = {}
+    for row in rows:
+        value = getattr(row, name) or "unknown"
+        made[value] = made.get(value, 0) + row.people
+    return made
 
 
 async def _open_duplicates(tx: Transaction, audience_id: int) -> int:
