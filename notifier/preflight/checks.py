@@ -163,9 +163,9 @@ class Neighbours:
                 self._names[words[:2]].add(words)
         self._first = {key[0] for key in self._names}
 
-    def in_lines(self, lines: Iterable[str], *, own: str, common: Collection[str]) -> bool:
-        """Say whether a name other than ``own`` stands in the lines; words of the template are no names."""
-        mine = words_of(own)
+    def in_lines(self, lines: Iterable[str], *, own: Iterable[str], common: Collection[str]) -> bool:
+        """Say whether a name other than ``own`` ones stands in the lines; words of the template are none."""
+        mine = [words for name in own if (words := words_of(name))]
         for line in lines:
             words = words_of(html.unescape(line) if "&" in line else line)
             for at, word in enumerate(words):
@@ -173,10 +173,12 @@ class Neighbours:
                     return True
         return False
 
-    def _other(self, words: tuple[str, ...], at: int, mine: tuple[str, ...], common: Collection[str]) -> bool:
+    def _other(
+        self, words: tuple[str, ...], at: int, mine: list[tuple[str, ...]], common: Collection[str]
+    ) -> bool:
         return any(
             words[at : at + len(name)] == name
-            and not _inside(words, at, name, mine)
+            and not any(_inside(words, at, name, one) for one in mine)
             and not all(one in common for one in name)
             for key in (words[at : at + 1], words[at : at + 2])
             for name in self._names.get(key, ())
@@ -190,7 +192,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 def _inside(words: tuple[str, ...], at: int, name: tuple[str, ...], mine: tuple[str, ...]) -> bool:
     """Say whether the words from ``at`` on are part of the reader's own name standing there."""
-    starts = range(max(0, at + len(name) - len(mine)), at + 1) if mine else ()
+    starts = range(max(0, at + len(name) - len(mine)), at + 1)
     return any(words[start : start + len(mine)] == mine for start in starts)
 
 

@@ -73,6 +73,12 @@ class _Reader(NamedTuple):
     locale: str
     details: Mapping[str, Any]
 
+    @property
+    def addressee(self) -> str:
+        """The name of whoever opens the mail: a guardian's or next of kin's own, never the customer's."""
+        represented = self.member.variant in ("guardian", "next-of-kin")
+        return greeting_name(str(self.details.get("reader", ""))) if represented else self.name
+
 
 class Made(NamedTuple):
     """A notice as it is stored, apart from its announcement."""
@@ -238,7 +244,7 @@ class Maker:
         )
         try:
             rendered = self._render(reader.locale, person, reference)
-            message = self._compose(rendered, recipient, reader.name, reference, reader.locale)
+            message = self._compose(rendered, recipient, reader.addressee, reference, reader.locale)
             wire = wire_address(recipient)
         except MissingVariables as missing:
             raise _SetAside("missing-variables", f"the notice needs {', '.join(missing.names)}") from None
@@ -270,7 +276,7 @@ class Maker:
         for line in personal:
             for found in self._lines.of(line, name=reader.name, own=own):
                 raise _SetAside(found.code, found.detail)
-        if neighbours.in_lines(personal, own=reader.name, common=words):
+        if neighbours.in_lines(personal, own=(reader.name, reader.addressee), common=words):
             raise _SetAside("foreign-name")
 
     def _same_for_all(self, locale: str, member: Member) -> tuple[set[str], set[str]]:

@@ -343,3 +343,20 @@ async def test_looking_for_notices_made_already_does_not_read_them_all(sqlite_ur
         plan = await tx.rows(f"EXPLAIN QUERY PLAN {made_already(tx, table)}", id=1, rows="[]")
     await store.close()
     assert any("announcement_id=? AND member_id=?" in row.detail for row in plan), plan
+
+
+async def test_a_guardian_is_addressed_by_their_own_name(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """The mail about a child is to the guardian, who may be a customer beside it; neither is a foreign name."""
+    people = [
+        Someone("Tim Lorenz", "tim@mail.test", variant="guardian", details={"reader": "Vera Lorenz"}),
+        Someone("Vera Lorenz", "vera@mail.test"),
+        Someone("Ole Lorenz", "ole@mail.test", variant="guardian"),
+    ]
+    number = await drafted(store, await freeze(store, keys, people))
+    counts = await Preflight(store, keys, Settings(home=tmp_path)).run(number)
+    assert counts.findings == {}
+    heads = {
+        to: email.message_from_bytes(message, policy=email.policy.default)["to"].addresses[0].display_name
+        for to, message in (await _messages(store, keys)).items()
+    }
+    assert heads == {"tim@mail.test": "Vera Lorenz", "vera@mail.test": "Vera Lorenz", "ole@mail.test": ""}

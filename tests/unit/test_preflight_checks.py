@@ -75,7 +75,7 @@ def test_neighbours_are_found_by_whole_names() -> None:
     common = set(words_of("about your account"))
 
     def found(line: str, own: str = "Eva Roth") -> bool:
-        return people.in_lines([line], own=own, common=common)
+        return people.in_lines([line], own=(own, ""), common=common)
 
     assert found("Dear MAX  meier,")
     assert found("for Max&#32;Meier")
