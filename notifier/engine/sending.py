@@ -34,8 +34,10 @@ from notifier.store import Store
 FLUSH_AFTER = 0.05
 """Seconds an answer waits at most for company before it is committed."""
 
-ABOUT_US = frozenset({"relay-down", "about-us"})
-"""Reasons that say nothing about the recipient: the batch stops opening hand-overs and waits."""
+RELAY_DOWN = "relay-down"
+"""No relay can be used: the batch stops opening hand-overs and waits. The channel says so too once a relay
+keeps answering that the trouble is with us (5.7.x).
+"""
 
 OUR_LIMIT = "throttled"
 """With ``handed_over`` false: our own limit had no room yet; nobody refused anything."""
@@ -111,15 +113,15 @@ class BatchRun:
             await asyncio.gather(keeper, *self._open, return_exceptions=True)
             if not isinstance(self._failure, LostLease):
                 await self._flush([])
-        about_us = self._halt if self._halt in ABOUT_US else ""
-        pause = self._settings.relay_pause_seconds * SECOND if about_us else 0
+        trouble = self._halt if self._halt == RELAY_DOWN else ""
+        pause = self._settings.relay_pause_seconds * SECOND if trouble else 0
         await batches.give_back(
             self._store,
             self._lease,
             quarantine_us=int(self._settings.quarantine_seconds * SECOND),
             not_before=self._now() + int(pause),
         )
-        return BatchResult(self._accepted, self._closed, about_us)
+        return BatchResult(self._accepted, self._closed, trouble)
 
     async def _work(self) -> None:
         ids = deque(await self._loader.due(self._lease, self._now()))
@@ -225,7 +227,7 @@ class BatchRun:
         now = self._now()
         state, due_at = self._consequence(one, outcome, now)
         self._accepted += outcome.kind is OutcomeKind.ACCEPTED
-        if outcome.reason in ABOUT_US:
+        if outcome.reason == RELAY_DOWN:
             self._halt = self._halt or outcome.reason
         self._settled.append(
             Settled(

@@ -1,7 +1,7 @@
 """From a rendered notice to the bytes of an e-mail (RFC 5322, MIME), the same bytes for the same input.
 
 What does not depend on the reader is prepared once per notice and locale. The boundary is fixed: neither
-quoted-printable nor base64 can contain ``=_``.
+quoted-printable nor base64 can contain ``=_``, and a plain part that does is encoded.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _REFERENCE = re.compile(r"[A-Za-z0-9]{1,64}")
 _SENDER_ID = re.compile(r"[A-Za-z0-9._-]{5,15}")
 _BASE64_LINE = 76
+_LONGEST_LINE = 998
+"""RFC 5321, section 4.5.3.1.6, without CR LF."""
 
 
 class Composer:
@@ -98,7 +100,11 @@ class Composer:
 
 
 def _part(subtype: str, data: bytes) -> bytes:
-    """Return the rest of a part's header and its body, encoded the shorter way."""
+    """Return the rest of a part's header and its body: as it is where SMTP carries that (RFC 2045, section
+    2.7), else encoded the shorter way.
+    """
+    if data.isascii() and _BOUNDARY not in data and max(map(len, data.split(b"\r\n"))) <= _LONGEST_LINE:
+        return f"{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n".encode() + data
     foreign = 0 if data.isascii() else len(data.translate(None, _ASCII))
     if 6 * foreign > len(data):  # Quoted-printable makes three bytes of each, base64 four of any three.
         line = b2a_base64(data, newline=False)
