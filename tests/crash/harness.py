@@ -236,13 +236,22 @@ def _reached(sink: Catcher, count: int) -> bool:
 
 
 async def kill_campaign(
-    folder: Path, *, kills: int, people: int, seed: int, how: signal.Signals = signal.SIGKILL
+    folder: Path,
+    *,
+    kills: int,
+    people: int,
+    seed: int,
+    how: signal.Signals = signal.SIGKILL,
+    more: str = "",
 ) -> Findings:
-    """Kill the service at ``kills`` random moments under load, then let it finish, and look."""
+    """Kill the service at ``kills`` random moments under load, then let it finish, and look.
+
+    ``more`` is added to the configuration.
+    """
     draw = random.Random(seed)
     with catcher(folder) as sink:
         home = folder / "home"
-        settings = make_home(home, sink.port)
+        settings = make_home(home, sink.port, more)
         announcement = await fill(settings, people)
         per_kill = max(1, people // (kills + 1))
         for _ in range(kills):
