@@ -30,7 +30,7 @@ _RANK = 1 << 40
 _FENCE: Mapping[Dialect, str] = {"sqlite": "LIMIT -1", "postgresql": "OFFSET 0"}
 """Keeps planners from merging the query into the one around it, which would choose each address thrice."""
 _OWN_OR_SPECIAL = "(x.row_id = a.id OR (x.row_id IS NULL AND a.via_account_id = 0))"
-_NEEDS_ANOTHER = "(q.marks LIKE '% minor %' OR q.marks LIKE '% deceased %')"
+_NEEDS_ANOTHER = "q.marks <> '' AND (q.marks LIKE '% minor %' OR q.marks LIKE '% deceased %')"
 
 
 async def freeze(
@@ -148,8 +148,8 @@ def _represented(variant: str) -> str:
 def _usable(*, compromised_points: bool) -> str:
     """Return the condition on a contact point ``p`` that may be written to."""
     made = (
-        "q.compromised NOT LIKE '% email %' AND (q.holder_id = q.customer_id OR NOT EXISTS (SELECT 1 FROM"
-        " affected o WHERE o.incident_id = :incident AND o.customer_id = q.holder_id"
+        "(q.compromised = '' OR q.compromised NOT LIKE '% email %')"
+        " AND (q.holder_id = q.customer_id OR NOT EXISTS (SELECT 1 FROM affected o WHERE o.incident_id = :incident AND o.customer_id = q.holder_id"
         " AND o.compromised LIKE '% email %'))"
     )
     if compromised_points:

@@ -21,7 +21,7 @@ from notifier.keys import Keys
 from notifier.store import Transaction
 
 _CHUNK = 500
-_FOR_ANOTHER = "(c.marks LIKE '% minor %' OR c.marks LIKE '% deceased %') AND c.guardian_id IS NOT NULL"
+_FOR_ANOTHER = "c.guardian_id > 0 AND (c.marks LIKE '% minor %' OR c.marks LIKE '% deceased %')"
 
 
 async def gather(tx: Transaction, keys: Keys, incident: Incident) -> bool:
@@ -45,15 +45,15 @@ async def _represented(tx: Transaction, keys: Keys, incident: Incident) -> None:
         rows = await tx.rows(
             "SELECT a.id, a.customer_id, c.guardian_id, a.categories, a.compromised, a.excluded, a.sealed,"
             " CASE WHEN c.marks LIKE '% deceased %' THEN 'next-of-kin' ELSE 'guardian' END AS variant"
-            " FROM affected a JOIN customer c ON c.id = a.customer_id"
-            f" WHERE a.incident_id = :id AND a.via_account_id = 0 AND {_FOR_ANOTHER} AND a.id > :after"
-            f" ORDER BY a.id LIMIT {_CHUNK}",
+            # SQLite keeps the order of a CROSS JOIN: those with a guardian are few.
+            " FROM customer c CROSS JOIN affected a WHERE a.customer_id = c.id AND a.incident_id = :id"
+            f" AND a.via_account_id = 0 AND {_FOR_ANOTHER} AND c.id > :after ORDER BY c.id LIMIT {_CHUNK}",
             id=incident.id,
             after=after,
         )
         if not rows:
             return
-        after = rows[-1].id
+        after = rows[-1].customer_id
         profiles = await open_profiles(
             tx, keys, [one for row in rows for one in (row.customer_id, row.guardian_id)]
         )
