@@ -149,7 +149,8 @@ def _usable(*, compromised_points: bool) -> str:
     """Return the condition on a contact point ``p`` that may be written to."""
     made = (
         "(q.compromised = '' OR q.compromised NOT LIKE '% email %')"
-        " AND (q.holder_id = q.customer_id OR NOT EXISTS (SELECT 1 FROM affected o WHERE o.incident_id = :incident AND o.customer_id = q.holder_id"
+        " AND (q.holder_id = q.customer_id OR NOT EXISTS (SELECT 1 FROM affected o"
+        " WHERE o.incident_id = :incident AND o.customer_id = q.holder_id"
         " AND o.compromised LIKE '% email %'))"
     )
     if compromised_points:
