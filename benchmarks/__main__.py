@@ -81,7 +81,8 @@ def table(result: Result) -> str:
     send_seconds, send_cpu = result.of(*without)
     people = result.people
     lines += [
-        f"| **whole path** (all but the import) | **{people / seconds:,.0f}** | **{cpu / people * 1e6:,.0f}** | |",
+        f"| **whole path** (all but the import) | **{people / seconds:,.0f}** "
+        f"| **{cpu / people * 1e6:,.0f}** | |",
         f"| the same without preflight | {people / send_seconds:,.0f} | {send_cpu / people * 1e6:,.0f} | |",
         f"| of it the audit trail (one entry a notice) | | {result.audit_us:,.0f} | |",
         f"| {result.bare.name} | {result.bare.per_second:,.0f} | {result.bare.cpu_us:,.0f} | |",
