@@ -51,8 +51,8 @@ class Million(WholePath):
             await tx.write(
                 "INSERT INTO notice (reference, announcement_id, member_id, channel, occasion, locale, "
                 "dictionary_id, digest, size, sealed) "
-                "SELECT hex(randomblob(8)), :id, m.id, 'email', 'first', 'en', :dictionary, randomblob(32), 7000, randomblob(220) FROM audience_member m "
-                "WHERE m.state = 'due'",
+                "SELECT hex(randomblob(8)), :id, m.id, 'email', 'first', 'en', :dictionary, "
+                "randomblob(32), 7000, randomblob(220) FROM audience_member m WHERE m.state = 'due'",
                 {"id": announcement_id, "dictionary": kept.id},
             )
             tx.record(Event("bench:notices"))
