@@ -261,7 +261,8 @@ def load(home: Path) -> Settings:
                 f"the environment sets {variable}, which is no setting", advice="Check its spelling."
             )
     try:
-        return Settings(**{**values, "home": home})
+        # NOTIFIER_HOME names a home only where no other is given; here one is.
+        return Settings(**values).model_copy(update={"home": home})
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

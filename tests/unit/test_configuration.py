@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from notifier.configuration import commented, effective, tables, toml
@@ -55,3 +56,9 @@ def test_toml_writes_what_toml_reads() -> None:
     """Every kind of value a setting has comes back as it was."""
     for value in (True, 3, 0.5, "x\ny", ["a", 1], {"*": 2.5, "a b": 1}, {}):
         assert tomllib.loads(f"v = {toml(value)}")["v"] == value
+
+
+def test_the_home_that_is_named_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home given on the command line is not replaced by the one in the environment."""
+    monkeypatch.setenv("NOTIFIER_HOME", "/somewhere/else")
+    assert load(tmp_path).keys_folder == tmp_path / "keys"
