@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 from incidents.migrations import upgrade
@@ -19,6 +20,10 @@ from notifier.testing import FakeClock
 from tests import postgres
 
 ORIGIN = "notify.example.com/audit"
+
+# No test asserts a time, an example's neither: the machine may be busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 async def _migrate(url: str) -> None:

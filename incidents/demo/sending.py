@@ -11,6 +11,7 @@ from incidents.demo.home import APPROVER, AUTHOR, DemoHome
 from notifier.channels.email.drill import DrillChannel
 from notifier.channels.email.scripts import Script
 from notifier.engine import control
+from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.reckoning import Account, reckon
 from notifier.errors import Conflict
 from notifier.store import Store
@@ -26,6 +27,7 @@ connection that breaks after the message was taken, which leaves honest doubt.
 """
 
 _LOOK_EVERY = 0.1
+_NEAR = InlineDispatcher(workers=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,6 @@ async def _look(store: Store, announced: str) -> Watched:
 async def _go_on(store: Store, announced: str, stage: str) -> None:
     async with store.begin() as tx:
         if stage == "canary-out":
-            await control.resume(tx, announced, operator=APPROVER)
+            await control.resume(tx, announced, operator=APPROVER, dispatcher=_NEAR)
         else:
-            await control.next_wave(tx, announced, operator=APPROVER)
+            await control.next_wave(tx, announced, operator=APPROVER, dispatcher=_NEAR)

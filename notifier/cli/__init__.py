@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from notifier.clock import Clock, SystemClock
+from notifier.engine.dispatch import Dispatcher, InlineDispatcher
 from notifier.errors import NotifierError
 from notifier.keys import Keys
 from notifier.settings import Settings
@@ -38,6 +39,8 @@ class Application:
     load_keys: Callable[[], Keys]
     clock: Clock = field(default_factory=SystemClock)
     as_json: bool = False
+    dispatcher: Dispatcher = field(default_factory=lambda: InlineDispatcher(workers=0))
+    """Tells whoever works the batches that some are ready."""
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:

@@ -138,7 +138,7 @@ def resume(context: typer.Context, code: Code, operator: Operator) -> None:
         async with app.store() as store:
             handle = await identify(app, store, operator, fresh=True)
             async with store.begin() as tx:
-                waves = await control.resume(tx, code, operator=handle)
+                waves = await control.resume(tx, code, operator=handle, dispatcher=app.dispatcher)
                 remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
         text = f"{code} goes on: {remaining:,} people are still to be told."
         _say(app, {"code": code, "control": "run", "waves": waves, "remaining": remaining}, text)
@@ -154,7 +154,7 @@ def next_wave(context: typer.Context, code: Code, operator: Operator) -> None:
         async with app.store() as store:
             handle = await identify(app, store, operator, fresh=True)
             async with store.begin() as tx:
-                people = await control.next_wave(tx, code, operator=handle)
+                people = await control.next_wave(tx, code, operator=handle, dispatcher=app.dispatcher)
         _say(app, {"code": code, "people": people}, f"The next wave starts now: {people:,} people.")
 
     run(act())
@@ -262,7 +262,7 @@ def send_again(
         async with app.store() as store:
             handle = await identify(app, store, operator, fresh=True)
             async with store.begin() as tx:
-                await control.send_again(tx, plain_reference, operator=handle)
+                await control.send_again(tx, plain_reference, operator=handle, dispatcher=app.dispatcher)
         _say(app, {"reference": plain_reference, "state": "planned"}, "It will be handed over once more.")
 
     run(act())

@@ -21,6 +21,7 @@ from notifier.audit.entry import Event
 from notifier.audit.merkle import root
 from notifier.deliveries import State
 from notifier.engine.attempts import Settled, record_attempts
+from notifier.engine.dispatch import Dispatcher
 from notifier.errors import LostLease
 from notifier.store import Store, Transaction
 
@@ -250,7 +251,9 @@ async def renew(store: Store, lease: Lease, lease_us: int) -> None:
             raise LostLease
 
 
-async def give_back(store: Store, lease: Lease, *, quarantine_us: int, not_before: int = 0) -> None:
+async def give_back(
+    store: Store, lease: Lease, dispatcher: Dispatcher, *, quarantine_us: int, not_before: int = 0
+) -> None:
     """Return a leased batch: done if nothing in it waits, else ready for when its first delivery is due.
 
     What is still open under our token then was opened by a commit whose answer never reached us; nobody
@@ -279,3 +282,5 @@ async def give_back(store: Store, lease: Lease, *, quarantine_us: int, not_befor
                 "batch": lease.batch_id,
             },
         )
+        if first_due is not None:
+            await dispatcher.dispatch(tx, [lease.batch_id], not_before=max(first_due, not_before))

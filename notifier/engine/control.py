@@ -12,6 +12,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import root
 from notifier.engine.batches import plain
+from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import end_holds, open_hold
 from notifier.engine.planning import MINUTE
 from notifier.engine.reckoning import reckon
@@ -46,7 +47,7 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
     tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
 
 
-async def resume(tx: Transaction, code: str, *, operator: str) -> int:
+async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
     """Go on after a pause or after the canary; returns how many waves were freed."""
     announcement = await find(tx, code)
     if announcement.state != "released":
@@ -65,13 +66,15 @@ async def resume(tx: Transaction, code: str, *, operator: str) -> int:
     actor = f"operator:{operator}"
     freed = 0
     if announcement.control != "pause" and canary:
-        freed = await _free(tx, announcement, waiting)
+        freed = await _free(tx, announcement, waiting, dispatcher)
     await end_holds(tx, announcement.id, kinds=("pause", "canary") if freed else ("pause",), actor=actor)
     tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
     return freed
 
 
-async def _free(tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[Any]]) -> int:
+async def _free(
+    tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[Any]], dispatcher: Dispatcher
+) -> int:
     """Start the first waiting wave now and give the others their time."""
     plan = plain(announcement.plan)
     window = window_of(plan)
@@ -100,7 +103,7 @@ async def _free(tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[A
             {"start": start, "id": wave.id},
         )
         if every == 0 or turn == 0:
-            await ready_wave(tx, announcement.id, wave.id)
+            await ready_wave(tx, announcement.id, wave.id, dispatcher)
         else:
             await tx.housekeep(
                 "UPDATE schedule SET next_fire_at = :start WHERE kind = 'wave' AND subject_id = :wave",
@@ -109,7 +112,7 @@ async def _free(tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[A
     return len(waiting)
 
 
-async def next_wave(tx: Transaction, code: str, *, operator: str) -> int:
+async def next_wave(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
     """Start the next planned wave now instead of at its time; returns how many people are in it."""
     announcement = await find(tx, code)
     wave = await tx.row(
@@ -122,9 +125,10 @@ async def next_wave(tx: Transaction, code: str, *, operator: str) -> int:
             f"no wave of {code} is waiting for its time",
             advice=f"Look at it with `notifier announcements status {code}`.",
         )
-    await _free(tx, announcement, [wave])
+    await _free(tx, announcement, [wave], dispatcher)
     await tx.housekeep(
-        "UPDATE schedule SET next_fire_at = NULL WHERE kind = 'wave' AND subject_id = :wave", {"wave": wave.id}
+        "UPDATE schedule SET next_fire_at = NULL WHERE kind = 'wave' AND subject_id = :wave",
+        {"wave": wave.id},
     )
     facts: dict[str, Json] = {"announcement": code, "wave": wave.number, "actor": f"operator:{operator}"}
     tx.record(Event(AuditAction.WAVE_ADVANCED, facts))
@@ -180,7 +184,7 @@ async def cancel_rest(tx: Transaction, announcement_id: int) -> int:
     return len(cancelled)
 
 
-async def send_again(tx: Transaction, reference: str, *, operator: str) -> None:
+async def send_again(tx: Transaction, reference: str, *, operator: str, dispatcher: Dispatcher) -> None:
     """Let a held delivery be handed over again, with the same Message-ID: a person has decided."""
     row = await tx.row(
         "SELECT d.id, d.batch_id, d.state, a.code, a.state AS announced, m.uid FROM delivery d "
@@ -202,6 +206,7 @@ async def send_again(tx: Transaction, reference: str, *, operator: str) -> None:
         "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE id = :id AND state IN ('done', 'ready')",
         {"id": row.batch_id},
     )
+    await dispatcher.dispatch(tx, [row.batch_id], not_before=0)
     facts = {
         "announcement": row.code,
         "delivery": reference,

@@ -25,10 +25,10 @@ log = structlog.get_logger()
 class Dispatcher(Protocol):
     """Carries the word that batches are due to whoever works them."""
 
-    async def dispatch(
-        self, tx: Transaction, batches: Sequence[int], *, not_before: int, priority: int
-    ) -> None:
-        """Announce batches inside the caller's transaction: if it does not commit, nobody hears of them."""
+    async def dispatch(self, tx: Transaction, batches: Sequence[int], *, not_before: int) -> None:
+        """Announce that batches are ready, inside the transaction that makes them so: if it does not commit,
+        nobody hears of them. They are due at the instant ``not_before``.
+        """
         ...
 
     async def run(self, handler: Handler, stop: asyncio.Event) -> None:
@@ -48,11 +48,9 @@ class InlineDispatcher:
         self._look_every = look_every
         self._wake = asyncio.Event()
 
-    async def dispatch(
-        self, tx: Transaction, batches: Sequence[int], *, not_before: int, priority: int
-    ) -> None:
-        """Nothing to carry: the rows are the queue. The workers look again when this process wakes them."""
-        del tx, batches, not_before, priority
+    async def dispatch(self, tx: Transaction, batches: Sequence[int], *, not_before: int) -> None:
+        """Wake the workers of this process: the rows are the queue, there is nothing to carry."""
+        del tx, batches, not_before
         self._wake.set()
 
     async def run(self, handler: Handler, stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.engine.batches import plain
+from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import end_holds, open_hold
 from notifier.errors import Refused
 from notifier.store import Store, Transaction
@@ -40,7 +41,9 @@ async def next_fire(store: Store) -> int | None:
     return None if found is None else int(found)
 
 
-async def fire_due(store: Store, *, release: Release, refused: Release) -> list[Fired]:
+async def fire_due(
+    store: Store, *, release: Release, refused: Release, dispatcher: Dispatcher
+) -> list[Fired]:
     """Fire everything that is due; returns what this process fired.
 
     ``release`` enqueues an announcement at the end of its countdown, in the firing's own transaction. If
@@ -62,7 +65,7 @@ async def fire_due(store: Store, *, release: Release, refused: Release) -> list[
                 if row.kind == "release":
                     await release(tx, row.announcement_id)
                 else:
-                    await start_wave(tx, row.announcement_id, row.subject_id)
+                    await start_wave(tx, row.announcement_id, row.subject_id, dispatcher)
             fired.append(Fired(row.kind, row.announcement_id))
         except Refused as no:
             async with store.begin() as tx:
@@ -87,7 +90,7 @@ async def _win(tx: Transaction, schedule_id: int, fire_at: int) -> bool:
     return bool(won)
 
 
-async def start_wave(tx: Transaction, announcement_id: int, wave_id: int) -> None:
+async def start_wave(tx: Transaction, announcement_id: int, wave_id: int, dispatcher: Dispatcher) -> None:
     """Make a wave's batches ready. A wave behind a canary starts by itself only if the canary went well;
     otherwise it stays held until a person resumes it.
     """
@@ -100,19 +103,25 @@ async def start_wave(tx: Transaction, announcement_id: int, wave_id: int) -> Non
         return
     if wave.state == "held" and not await canary_went_well(tx, announcement_id):
         return
-    await ready_wave(tx, announcement_id, wave_id)
+    await ready_wave(tx, announcement_id, wave_id, dispatcher)
 
 
-async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int) -> None:
+async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int, dispatcher: Dispatcher) -> None:
     """Make a wave's batches ready now and end the hold before them."""
     (wave,) = await tx.write_returning(
         "UPDATE wave SET state = 'ready' WHERE id = :id RETURNING number, people", {"id": wave_id}
     )
-    await tx.write(
+    ready = await tx.write_returning(
         "UPDATE send_batch SET state = 'ready', not_before = COALESCE((SELECT min(due_at) FROM delivery "
-        "WHERE batch_id = send_batch.id), 0) WHERE wave_id = :id AND state = 'planned'",
+        "WHERE batch_id = send_batch.id), 0) WHERE wave_id = :id AND state = 'planned' "
+        "RETURNING id, not_before",
         {"id": wave_id},
     )
+    by_time: dict[int, list[int]] = {}
+    for row in ready:
+        by_time.setdefault(row.not_before, []).append(row.id)
+    for not_before, batches in by_time.items():
+        await dispatcher.dispatch(tx, batches, not_before=not_before)
     code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id)
     if wave.number == 0:
         await _hold_the_rest(tx, announcement_id)

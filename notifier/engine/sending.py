@@ -23,6 +23,7 @@ from notifier.deliveries import State
 from notifier.engine import batches
 from notifier.engine.attempts import Settled
 from notifier.engine.batches import Ending, Lease
+from notifier.engine.dispatch import Dispatcher
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Loader, Prepared
 from notifier.engine.spill import Spill
@@ -74,6 +75,7 @@ class BatchRun:
         spill: Spill,
         settings: SendingSettings,
         flow: Flow,
+        dispatcher: Dispatcher,
         stop: Callable[[], bool],
     ) -> None:
         self._store = store
@@ -83,6 +85,7 @@ class BatchRun:
         self._spill = spill
         self._settings = settings
         self._flow = flow
+        self._dispatcher = dispatcher
         self._stop = stop
         self._back_off = BackOff(settings.retry_first_seconds, settings.retry_longest_seconds)
         self._window = window_of(lease.plan)
@@ -118,6 +121,7 @@ class BatchRun:
         await batches.give_back(
             self._store,
             self._lease,
+            self._dispatcher,
             quarantine_us=int(self._settings.quarantine_seconds * SECOND),
             not_before=self._now() + int(pause),
         )

@@ -130,7 +130,9 @@ class Worker:
     async def _fire(self) -> None:
         parts = self._parts
         try:
-            for fired in await schedule.fire_due(parts.store, release=parts.release, refused=parts.refused):
+            for fired in await schedule.fire_due(
+                parts.store, release=parts.release, refused=parts.refused, dispatcher=parts.dispatcher
+            ):
                 if fired.refused:
                     log.warning("could not fire", kind=fired.kind, why=fired.refused)
             upcoming = await schedule.next_fire(parts.store)
@@ -187,6 +189,7 @@ class Worker:
             spill=spill,
             settings=settings,
             flow=self._flow,
+            dispatcher=parts.dispatcher,
             stop=self._stop.is_set,
         )
         try:

@@ -14,7 +14,7 @@ from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
-from tests.integration.test_sending import DEAD, run_next, start, states
+from tests.integration.test_sending import DEAD, INLINE, run_next, start, states
 
 
 async def waves(store: Store) -> list[tuple[int, int, str]]:
@@ -57,7 +57,7 @@ async def test_the_waves_wait_for_a_person_after_the_canary(store: Store, keys: 
         assert hold is not None
         assert tuple(hold) == ("canary", "anna")
     async with store.begin() as tx:
-        assert await control.resume(tx, world.CODE, operator="ben") == 1
+        assert await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE) == 1
     while await run_next(store, keys, channel, tmp_path):
         pass
     assert await states(store) == {"accepted": 20}
@@ -107,8 +107,8 @@ async def test_two_schedulers_fire_once(store: Store, keys: Keys) -> None:
     async def refuse(*_: object) -> None:
         raise AssertionError
 
-    first = await schedule.fire_due(store, release=refuse, refused=refuse)
-    second = await schedule.fire_due(store, release=refuse, refused=refuse)
+    first = await schedule.fire_due(store, release=refuse, refused=refuse, dispatcher=INLINE)
+    second = await schedule.fire_due(store, release=refuse, refused=refuse, dispatcher=INLINE)
     assert (len(first), len(second)) == (1, 0)
 
 
@@ -122,7 +122,7 @@ async def test_a_wave_can_be_started_before_its_time(
     while await run_next(store, keys, channel, tmp_path):
         pass
     async with store.begin() as tx:
-        assert await control.next_wave(tx, world.CODE, operator="ben") == 10
+        assert await control.next_wave(tx, world.CODE, operator="ben", dispatcher=INLINE) == 10
     while await run_next(store, keys, channel, tmp_path):
         pass
     clock.advance(minutes=31)

@@ -9,6 +9,7 @@ import pytest
 
 from notifier.channels import Outcome, OutcomeKind
 from notifier.engine import batches, recovery, schedule
+from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Loader, Policy
 from notifier.engine.reckoning import reckon
@@ -22,6 +23,7 @@ from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
 
 QUARANTINE = 60_000_000
+INLINE = InlineDispatcher(workers=0)
 DEFERRED = Outcome(
     OutcomeKind.DEFERRED, code=451, enhanced="4.7.1", text="later", reason="throttled", retry_after=90
 )
@@ -36,7 +38,7 @@ async def _no_release(_tx: object, _announcement: int) -> None:
 
 async def start(store: Store) -> None:
     """Fire what is due."""
-    await schedule.fire_due(store, release=_no_release, refused=_no_release)
+    await schedule.fire_due(store, release=_no_release, refused=_no_release, dispatcher=INLINE)
 
 
 async def claim(store: Store, lease_us: int = 15_000_000) -> batches.Lease | None:
@@ -68,6 +70,7 @@ async def run_next(
         spill=spill,
         settings=chosen,
         flow=Flow(chosen.concurrency),
+        dispatcher=INLINE,
         stop=stop,
     )
     result = await run.run()

@@ -26,7 +26,7 @@ from notifier.store import Store
 from notifier.testing import ScriptedChannel
 from tests import world
 from tests.conftest import ORIGIN
-from tests.integration.test_sending import RELAY_DOWN, states
+from tests.integration.test_sending import INLINE, RELAY_DOWN, states
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ async def test_pause_stops_opening_hand_overs(live: Store, keys: Keys, tmp_path:
         assert counted["accepted"] < 40
         assert len(channel.sent) == counted["accepted"]
         async with live.begin() as tx:
-            await control.resume(tx, world.CODE, operator="ben")
+            await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE)
         await until(all_told)
 
 
