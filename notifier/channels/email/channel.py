@@ -83,7 +83,8 @@ class EmailChannel:
         except UnsafeText as refusal:
             findings.append(Finding("return-path-invalid", str(refusal)))
         content = envelope.content
-        if not content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
+        unbroken = content.replace(b"\r\n", b"")
+        if b"\n" in unbroken or b"\r" in unbroken:
             findings.append(Finding("stray-line-end", "A line of the message does not end with CR LF."))
         if b"\0" in content:
             findings.append(Finding("stray-nul", "The message holds a NUL byte."))
