@@ -56,6 +56,7 @@ install --directory --mode 0700 --owner "$user" --group "$user" "$root/var/lib/n
 chown -R 0:0 "$root/opt/notifier"
 
 step "The service starts, answers and drains"
+: >"$root/service.log"
 "${inside[@]}" sh /source/docker/start.sh --host 127.0.0.1 --port 0 2>"$root/service.log" &
 service=$!
 url=
@@ -79,6 +80,13 @@ wait "$service"
 chmod 755 "$root" # The service's user must be able to enter.
 service=
 grep -q '"event":"service.stopped"' "$root/service.log"
+
+step "Notices go out to the built-in sink, and are proven"
+"${inside[@]}" notifier demo --people 200 --to /var/lib/notifier/demo >"$root/demo.log" 2>&1 \
+  || { cat "$root/demo.log" >&2; exit 1; }
+tail -n 25 "$root/demo.log"
+grep -q "unaccounted: 0" "$root/demo.log"
+grep -q "audit trail: verified" "$root/demo.log"
 
 step "Nothing was written beside the state folder"
 left=$(find "$root" -xdev -user "$user" ! -path "$root/var/lib/notifier*" ! -path "$root/tmp*" ! -path "$root/proc*")
