@@ -13,6 +13,7 @@ from notifier.customers.scratch import Link
 from notifier.customers.sealing import SealedCustomer, SealedPoint, Sealer
 from notifier.customers.values import AccountRole, CustomerRecord
 from notifier.keys import Keys
+from notifier.processes import end_with_parent
 
 
 class NumberedRow(NamedTuple):
@@ -76,8 +77,9 @@ _work: ChunkWork | None = None
 
 
 def prepare_process(keys: Keys, rules: Rules) -> None:
-    """Get a worker process ready; interrupting is the parent's business."""
+    """Get a worker process ready; interrupting is the parent's business, and it ends with the parent."""
     global _work  # noqa: PLW0603 - a pool's initializer has no other place
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work = ChunkWork(keys, rules)
 

@@ -34,6 +34,7 @@ from notifier.preflight.checks import (
     parts,
     words_of,
 )
+from notifier.processes import end_with_parent
 from notifier.rendering import MissingVariables, Renderer
 from notifier.rendering.lines import greeting_name
 from notifier.settings import EmailSettings
@@ -336,8 +337,9 @@ _maker: Maker | None = None
 
 
 def start_worker(recipe: Recipe) -> None:
-    """Prepare a process of its own for ``work``."""
+    """Prepare a process of its own for ``work``; it ends with the one that started it."""
     global _maker  # noqa: PLW0603 - one maker per process, set by the pool's initializer
+    end_with_parent()
     _maker = Maker(recipe)
 
 

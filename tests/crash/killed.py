@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from incidents import building
 from incidents.app import main
 from notifier.audit.high_water import HighWater
-from notifier.engine import batches, sending
+from notifier.engine import batches, schedule, sending
 from notifier.engine.spill import Spill
 from notifier.store import Store, Transaction
 
@@ -96,13 +97,19 @@ MOMENTS = {
 }
 
 
+RELEASE_MOMENTS = {
+    "planned-not-committed": lambda: _after(building, "plan"),
+    "released-not-dispatched": lambda: _after(schedule, "fire_due"),
+}
+
+
 def arrange(moment: str) -> None:
     """Arrange the death at ``moment``."""
     if moment.startswith("commit:"):
         _, number, when = moment.split(":")
         around_commit(int(number), when)
     else:
-        MOMENTS[moment]()
+        (MOMENTS | RELEASE_MOMENTS)[moment]()
 
 
 if __name__ == "__main__":
