@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from incidents.migrations import found, head, upgrade
 from notifier.cli import application, out, run
 from notifier.configuration import commented, effective
+from notifier.engine.ownership import Ownership
 from notifier.errors import BadInput, Conflict
 from notifier.installation import CONFIGURATION, Installed, install
 from notifier.settings import Settings, in_file
@@ -65,7 +66,9 @@ def bring_up_to_date(context: typer.Context) -> None:
             before = await found(store.engine)
             if before is None:
                 raise Conflict("there is no store to upgrade", advice="Run `notifier init` first.")
-            await upgrade(store.engine)
+            # Tables must not change under a worker; the lock says whether one is at it.
+            async with Ownership(store, app.settings.state_folder, "upgrade"):
+                await upgrade(store.engine)
         finally:
             await store.close()
         return before, head()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -93,6 +94,16 @@ def test_upgrade_needs_a_store_and_may_be_repeated(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     _notifier(tmp_path, "init")
     assert _notifier(tmp_path, "upgrade") == (0, "The tables are current.\n")
+
+
+def test_upgrade_does_not_pull_the_tables_from_under_a_worker(tmp_path: Path) -> None:
+    """While one sends, it is refused and says so."""
+    _notifier(tmp_path, "init")
+    with (tmp_path / "state" / "worker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, said = _notifier(tmp_path, "upgrade")
+    assert code == 1
+    assert "another worker" in said
 
 
 def test_settings_say_where_each_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
