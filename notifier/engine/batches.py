@@ -9,7 +9,7 @@ it returns as opened may be handed over. A takeover turns what another worker le
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,14 @@ class Flushed:
     control: str
 
 
-async def claim(store: Store, *, worker: str, lease_us: int, quarantine_us: int) -> Lease | None:
-    """Lease the batch that is due first, taking it over if its lease has run out; ``None`` if none is."""
+async def claim(
+    store: Store, *, worker: str, lease_us: int, quarantine_us: int, running: Collection[int] = ()
+) -> Lease | None:
+    """Lease the batch that is due first, taking it over if its lease has run out; ``None`` if none is.
+
+    ``running`` are batches that this very process is at: it cannot have lost them to itself, even where it
+    was too busy to renew their leases in time.
+    """
     token = secrets.token_hex(8)
     lock = " FOR UPDATE OF b SKIP LOCKED" if store.dialect == "postgresql" else ""
     async with store.begin() as tx:
@@ -78,8 +84,16 @@ async def claim(store: Store, *, worker: str, lease_us: int, quarantine_us: int)
             "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
             "WHERE a.control = 'run' AND a.state = 'released' AND ("
             "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "
+            f"AND b.id NOT IN (SELECT v.id FROM {tx.recordset('running', 'v', id='bigint')}) "
             f"ORDER BY b.not_before, b.id LIMIT 1{lock}) RETURNING id, announcement_id",
-            {"token": token, "until": now + lease_us, "worker": worker, "now": now, "due": tx.now_us()},
+            {
+                "token": token,
+                "until": now + lease_us,
+                "worker": worker,
+                "now": now,
+                "due": tx.now_us(),
+                "running": orjson.dumps([{"id": one} for one in running]).decode(),
+            },
         )
         if not claimed:
             return None

@@ -7,6 +7,7 @@ attempts), never in the dispatcher.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -74,6 +75,10 @@ class InlineDispatcher:
                 log.warning("batch interrupted", error=type(error).__name__)
                 busy = False
                 pause = min(pause * 2, 15.0)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one batch, the others go on
+                # Its lease stays until it runs out, so meanwhile the others have their turn.
+                log.error("batch failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400
+                busy = False
             if not busy:
                 await self._rest(stop, pause)
 
@@ -83,3 +88,9 @@ class InlineDispatcher:
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for one in waiting:
             one.cancel()
+
+
+def _where(error: BaseException) -> str:
+    """Return where it was raised; its message may hold what no log may."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

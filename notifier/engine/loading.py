@@ -19,6 +19,8 @@ from notifier.keys import Keys, SubjectKey
 from notifier.store import Store
 
 SIGNATURE_CONTEXT = b"signature"
+_DICTIONARIES = 100
+"""Kept at most: a service that runs for years sends many announcements."""
 
 
 class Finisher(Protocol):
@@ -110,6 +112,8 @@ class Loader:
                 "LEFT JOIN subject_key k ON k.customer_id = d.customer_id",
                 ids=orjson.dumps([{"id": one} for one in ids]).decode(),
             )
+            if len(self._dictionaries) > _DICTIONARIES:
+                self._dictionaries.clear()
             for missing in {row.dictionary_id for row in rows} - self._dictionaries.keys():
                 content = await tx.scalar("SELECT content FROM notice_dictionary WHERE id = :id", id=missing)
                 self._dictionaries[missing] = bytes(content)

@@ -113,6 +113,30 @@ def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled
     )
 
 
+async def free_idle(store: Store, *, quarantine_seconds: float) -> int:
+    """Free batches whose lease ran out while their announcement was paused or cancelled: nobody claims them,
+    so nobody else would settle what was left open in them. Returns how many deliveries that were.
+    """
+    async with store.read() as tx:
+        lapsed = await tx.rows(
+            "SELECT b.id, b.claim_token FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
+            "WHERE b.state = 'leased' AND b.lease_until < :now "
+            "AND (a.control <> 'run' OR a.state <> 'released') ORDER BY b.id",
+            now=await tx.db_now_us(),
+        )
+    in_doubt = 0
+    for row in lapsed:
+        async with store.begin() as tx:
+            freed = await tx.housekeep(
+                "UPDATE send_batch SET state = 'ready', claim_token = '', lease_until = NULL, worker = '' "
+                "WHERE id = :id AND claim_token = :token AND lease_until < :now RETURNING id",
+                {"id": row.id, "token": row.claim_token, "now": await tx.db_now_us()},
+            )
+            if freed:
+                in_doubt += await take_over(tx, row.id, int(quarantine_seconds * SECOND))
+    return in_doubt
+
+
 async def void_leases(store: Store, *, quarantine_seconds: float) -> int:
     """Free every leased batch at once: only for the one worker that may send, which has just started.
 

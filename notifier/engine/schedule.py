@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
@@ -32,6 +35,8 @@ class Fired:
     announcement_id: int
     refused: str = ""
     """Why what was due could not be done."""
+    failed: str = ""
+    """What kind of error kept it from being done this time; it is still due."""
 
 
 async def next_fire(store: Store) -> int | None:
@@ -48,6 +53,7 @@ async def fire_due(
 
     ``release`` enqueues an announcement at the end of its countdown, in the firing's own transaction. If
     it refuses (an approval has expired or been voided), the schedule is spent and ``refused`` notes that.
+    One that fails otherwise stays due and keeps no other from firing.
     """
     async with store.read() as tx:
         now = tx.now_us()
@@ -59,20 +65,31 @@ async def fire_due(
     fired = []
     for row in due:
         try:
-            async with store.begin() as tx:
-                if not await _win(tx, row.id, row.next_fire_at):
-                    continue
-                if row.kind == "release":
-                    await release(tx, row.announcement_id)
-                else:
-                    await start_wave(tx, row.announcement_id, row.subject_id, dispatcher)
-            fired.append(Fired(row.kind, row.announcement_id))
-        except Refused as no:
-            async with store.begin() as tx:
-                if await _win(tx, row.id, row.next_fire_at):
-                    await refused(tx, row.announcement_id)
-            fired.append(Fired(row.kind, row.announcement_id, str(no)))
+            one = await _fire(store, row, release=release, refused=refused, dispatcher=dispatcher)
+        except Exception as error:  # noqa: BLE001 - one that cannot be fired must not stop the others
+            one = Fired(row.kind, row.announcement_id, failed=type(error).__name__)
+        if one is not None:
+            fired.append(one)
     return fired
+
+
+async def _fire(
+    store: Store, row: Row[Any], *, release: Release, refused: Release, dispatcher: Dispatcher
+) -> Fired | None:
+    try:
+        async with store.begin() as tx:
+            if not await _win(tx, row.id, row.next_fire_at):
+                return None
+            if row.kind == "release":
+                await release(tx, row.announcement_id)
+            else:
+                await start_wave(tx, row.announcement_id, row.subject_id, dispatcher)
+    except Refused as no:
+        async with store.begin() as tx:
+            if await _win(tx, row.id, row.next_fire_at):
+                await refused(tx, row.announcement_id)
+        return Fired(row.kind, row.announcement_id, str(no))
+    return Fired(row.kind, row.announcement_id)
 
 
 async def _win(tx: Transaction, schedule_id: int, fire_at: int) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 
@@ -96,6 +97,7 @@ class BatchRun:
         self._endings: list[Ending] = []
         self._open: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
         self._lease_ends = 0.0
         self._accepted = 0
         self._closed = 0
@@ -112,8 +114,10 @@ class BatchRun:
         try:
             await self._work()
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, *self._open, return_exceptions=True)
+            # The lease is kept until the last answer is there.
+            await asyncio.gather(*self._open, return_exceptions=True)
+            self._ended.set()
+            await keeper
             if not isinstance(self._failure, LostLease):
                 await self._flush([])
         trouble = self._halt if self._halt == RELAY_DOWN else ""
@@ -276,7 +280,10 @@ class BatchRun:
     async def _keep_lease(self) -> None:
         """Renew the lease each third of its length; a lost lease fails the run."""
         while True:
-            await asyncio.sleep(self._settings.lease_seconds / 3)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._settings.lease_seconds / 3)
+            if self._ended.is_set():
+                return
             try:
                 await batches.renew(self._store, self._lease, int(self._settings.lease_seconds * SECOND))
                 self._extend()
@@ -285,4 +292,4 @@ class BatchRun:
                 self._wake.set()
                 return
             except (SQLAlchemyError, OSError):
-                continue
+                continue  # Unwell; until the lease runs out there is time to try again.

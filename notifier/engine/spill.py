@@ -8,6 +8,7 @@ Ids and codes only; no reply text, no address.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -42,7 +43,8 @@ class Spill:
     def note(self, token: str, delivery_id: int, outcome: Outcome) -> None:
         """Append one outcome; an ``OSError`` (a full disk) is the caller's to heed."""
         line = f"{token} {delivery_id} {outcome.kind} {outcome.code} {outcome.enhanced or '-'}\n"
-        os.write(self._file, line.encode())
+        if os.write(self._file, line.encode()) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def abandon(self) -> None:
         """Leave the file to whoever settles abandoned ones: some of it may not be committed."""

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from notifier.channels import Channel
 from notifier.clock import from_instant
 from notifier.engine import batches, control, holds, recovery, schedule
+from notifier.engine.batches import Lease
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Finisher, Loader, Policy
@@ -27,7 +28,7 @@ from notifier.engine.schedule import Release
 from notifier.engine.sending import BatchResult, BatchRun
 from notifier.engine.spill import Spill
 from notifier.engine.windows import SECOND
-from notifier.errors import StoreError
+from notifier.errors import Conflict, StoreError
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
 from notifier.store import Store
@@ -71,15 +72,22 @@ class Worker:
         self._flow = Flow(parts.settings.concurrency)
         self._spills = parts.state_folder / "spill"
         self._stop = asyncio.Event()
-        # A timer that comes while its job runs is not lost: the job looks at all that is due.
-        self._timers = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 2})
+        # A timer that comes late, or while its job runs, is not lost: the job looks at all that is due.
+        self._timers = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 2, "misfire_grace_time": None}
+        )
         self._looking = asyncio.Lock()
+        self._tidying = asyncio.Lock()
+        self._replaced: Conflict | None = None
+        self._running: set[int] = set()
         self._cool_until = 0.0
         self.alive = False
         """Whether the worker has started and not yet stopped: for the health page."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Be the worker until ``stop``. Raises ``Conflict`` at once if another worker is at it."""
+        """Be the worker until ``stop``. Raises ``Conflict`` at once if another worker is at it, and later if
+        another one has taken this one's place.
+        """
         parts = self._parts
         async with self._ownership, parts.channel:
             await self._recover()
@@ -93,10 +101,14 @@ class Worker:
                 self.alive = False
                 self._stop.set()
                 watching.cancel()
-                self._timers.shutdown(wait=False)
+                self._timers.pause()
+                async with self._looking, self._tidying:
+                    self._timers.shutdown(wait=False)  # It would cut off what a job is writing.
                 await sequencing
                 with suppress(asyncio.CancelledError):
                     await watching
+        if self._replaced is not None:
+            raise self._replaced
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -117,6 +129,7 @@ class Worker:
         """Timers only wake us; what is due stands in the store."""
         self._timers.add_job(self._due, "interval", seconds=_DUE_EVERY, id="due-every")
         self._timers.add_job(self._due, "date", id="due")
+        self._timers.add_job(self._keep_place, "interval", seconds=_LEASES_EVERY, id="place")
         self._timers.add_job(self._leases, "interval", seconds=_LEASES_EVERY, id="leases")
         self._timers.add_job(self._hygiene, "interval", seconds=_HYGIENE_EVERY, id="hygiene")
         self._timers.add_job(self._hygiene, "date", id="hygiene-now")
@@ -133,7 +146,9 @@ class Worker:
             for fired in await schedule.fire_due(
                 parts.store, release=parts.release, refused=parts.refused, dispatcher=parts.dispatcher
             ):
-                if fired.refused:
+                if fired.failed:
+                    log.error("could not fire, will try again", kind=fired.kind, error=fired.failed)
+                elif fired.refused:
                     log.warning("could not fire", kind=fired.kind, why=fired.refused)
             upcoming = await schedule.next_fire(parts.store)
         except (SQLAlchemyError, OSError, StoreError) as error:
@@ -144,16 +159,35 @@ class Worker:
             soon = max(from_instant(upcoming), parts.store.clock.now())
             self._timers.add_job(self._due, "date", run_date=soon, id="due", replace_existing=True)
 
+    async def _keep_place(self) -> None:
+        """Stay the one worker; end where another has become it."""
+        try:
+            await self._ownership.renew()
+        except Conflict as taken:
+            log.error("another worker has taken over")  # noqa: TRY400 - no traceback: nothing is broken
+            self._replaced = taken
+            self._stop.set()
+        except (SQLAlchemyError, OSError, StoreError) as error:
+            log.warning("the worker's place could not be renewed", error=type(error).__name__)
+
     async def _leases(self) -> None:
         """Look for schedules other commands have added, batches whose lease ran out, answers in spills."""
         await self._due()
-        with suppress(SQLAlchemyError, OSError, StoreError):
-            await self._ownership.renew()
-            retry = int(self._parts.settings.retry_first_seconds * SECOND)
-            await recovery.replay(self._parts.store, self._spills, retry_us=retry)
+        parts = self._parts
+        async with self._tidying:
+            try:
+                retry = int(parts.settings.retry_first_seconds * SECOND)
+                await recovery.replay(parts.store, self._spills, retry_us=retry)
+                await recovery.free_idle(parts.store, quarantine_seconds=parts.settings.quarantine_seconds)
+            except (SQLAlchemyError, OSError, StoreError) as error:
+                log.warning("recovery failed", error=type(error).__name__)
 
     async def _hygiene(self) -> None:
         """Cancel what a cancelled announcement still holds; alert about holds nobody has taken."""
+        async with self._tidying:
+            await self._tidy()
+
+    async def _tidy(self) -> None:
         try:
             async with self._parts.store.begin() as tx:
                 for row in await tx.rows(
@@ -177,9 +211,20 @@ class Worker:
             worker=self._name,
             lease_us=int(settings.lease_seconds * SECOND),
             quarantine_us=int(settings.quarantine_seconds * SECOND),
+            running=self._running,
         )
         if lease is None:
             return False
+        self._running.add(lease.batch_id)
+        try:
+            result = await self._carry_out(lease)
+        finally:
+            self._running.discard(lease.batch_id)
+        await self._heed(lease.announcement_id, result)
+        return True
+
+    async def _carry_out(self, lease: Lease) -> BatchResult:
+        parts = self._parts
         spill = Spill(self._spills)
         run = BatchRun(
             store=parts.store,
@@ -187,7 +232,7 @@ class Worker:
             loader=self._loader,
             channel=parts.channel,
             spill=spill,
-            settings=settings,
+            settings=parts.settings,
             flow=self._flow,
             dispatcher=parts.dispatcher,
             stop=self._stop.is_set,
@@ -198,8 +243,7 @@ class Worker:
             spill.abandon()  # Its lines settle what could not be committed here.
             raise
         spill.close()
-        await self._heed(lease.announcement_id, result)
-        return True
+        return result
 
     async def _heed(self, announcement_id: int, result: BatchResult) -> None:
         """Wait where the relay is the trouble, and let somebody know until it is over."""
@@ -209,9 +253,14 @@ class Worker:
             self._cool_until = asyncio.get_running_loop().time() + self._parts.settings.relay_pause_seconds
         async with self._parts.store.begin() as tx:
             if result.relay_trouble:
-                owner = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=announcement_id)
-                await holds.open_hold(
-                    tx, announcement_id, kind="relay", reason=result.relay_trouble, owner=str(owner)
+                # One that was cancelled meanwhile waits for nothing any more.
+                owner = await tx.scalar(
+                    "SELECT author FROM announcement WHERE id = :id AND state = 'released'",
+                    id=announcement_id,
                 )
+                if owner is not None:
+                    await holds.open_hold(
+                        tx, announcement_id, kind="relay", reason=result.relay_trouble, owner=str(owner)
+                    )
             else:
                 await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")

@@ -13,7 +13,9 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Literal
 
+import psycopg
 from sqlalchemy import Row, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from notifier.audit.entry import Event, encode, new_event_id
@@ -207,9 +209,15 @@ class Transaction:
         driver = raw.driver_connection
         if driver is None:
             raise StoreError
-        async with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-            for record in records:
-                await copy.write_row(record)
+        try:
+            async with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for record in records:
+                    await copy.write_row(record)
+        except psycopg.Error as error:
+            # Everybody who waits for a database to come back knows it by SQLAlchemy's errors.
+            raise DBAPIError.instance(
+                f"COPY {table}", None, error, psycopg.Error, dialect=self.connection.dialect
+            ) from error
 
     async def _seal(self) -> None:
         """Write the recorded entries, just before the commit."""
