@@ -29,7 +29,12 @@ class Circuit:
         return max(0.0, self._until - self._time())
 
     def failed(self, reason: str, text: str) -> None:
-        """Note that no session could be had: leave it alone, twice as long each time."""
+        """Note that no session could be had: leave it alone, twice as long each time.
+
+        What failed while it was left alone already had begun before and says nothing new.
+        """
+        if self.remaining:
+            return
         self._leave(reason, text, min(_LONGEST, _FIRST * 2**self._failures))
         self._failures += 1
 
