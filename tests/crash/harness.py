@@ -222,13 +222,17 @@ async def settle(settings: Settings, home: Path) -> None:
     log = home / "serve.log"
     before = log.stat().st_size if log.exists() else 0
     process = start(home)
-    assert wait_for(lambda: b"service.listening" in log.read_bytes()[before:], process)
-    until = time.monotonic() + PATIENCE
-    while await open_deliveries(settings):
-        assert process.poll() is None, "the service ended by itself"
-        assert time.monotonic() < until, "the service does not finish"
-        await asyncio.sleep(0.1)
-    assert kill(process, signal.SIGTERM) == 0
+    try:
+        assert wait_for(lambda: b"service.listening" in log.read_bytes()[before:], process)
+        until = time.monotonic() + PATIENCE
+        while await open_deliveries(settings):
+            assert process.poll() is None, "the service ended by itself"
+            assert time.monotonic() < until, "the service does not finish"
+            await asyncio.sleep(0.1)
+        assert kill(process, signal.SIGTERM) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _reached(sink: Catcher, count: int) -> bool:
