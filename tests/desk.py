@@ -17,7 +17,7 @@ from notifier.cli.identity import open_session
 from notifier.keys import Keys
 from notifier.settings import Settings
 from notifier.store import Store
-from tests.operators import enrolled
+from tests.operators import Enrolled, enrolled
 
 
 @dataclass
@@ -27,6 +27,7 @@ class Desk:
     home: Path
     url: str
     keys: Keys = field(default_factory=Keys.generate)
+    alice: Enrolled = field(init=False)
 
     def __post_init__(self) -> None:
         """Install and enrol."""
@@ -35,7 +36,7 @@ class Desk:
 
     async def _enrol(self) -> None:
         async with self.store() as store:
-            await enrolled(store, self.keys, "alice")
+            self.alice = await enrolled(store, self.keys, "alice")
 
             async def same() -> Store:
                 return store
