@@ -116,14 +116,10 @@ class Rules:
             if (locale, self.template_digest(now.notice, locale)) not in approved
         ]
 
-    async def approve(
-        self, tx: Transaction, announcement_id: int, *, operator: str, people: int, alone_reason: str = ""
-    ) -> Given:
-        """Sign a preflighted announcement for exactly ``people`` people.
-
-        The author cannot, except alone with a reason where the configuration allows it.
-        """
-        now = await announcement(tx, announcement_id, lock=True)
+    async def signable(
+        self, tx: Transaction, now: Announcement, *, operator: str, alone_reason: str = ""
+    ) -> tuple[bool, Digests]:
+        """Refuse what ``operator`` cannot approve as it stands; returns whether alone, and the digests."""
         if now.state != "preflighted":
             raise Refused(
                 f"{now.code} is in state {now.state}, not preflighted", advice=NEXT.get(now.state, "")
@@ -139,13 +135,27 @@ class Rules:
                 f"nobody has approved the texts in {', '.join(waiting)}",
                 advice="Read them with `notifier announcements show`, then use `approve-locale`.",
             )
-        due = await due_people(tx, now.id)
-        if not due:
+        if not await due_people(tx, now.id):
             raise Refused(
                 f"{now.code} has no notice for anybody", advice="See `notifier announcements set-aside`."
             )
+        return alone, current
+
+    async def approve(
+        self, tx: Transaction, announcement_id: int, *, operator: str, people: int, alone_reason: str = ""
+    ) -> Given:
+        """Sign a preflighted announcement for exactly ``people`` people.
+
+        The author cannot, except alone with a reason where the configuration allows it.
+        """
+        now = await announcement(tx, announcement_id, lock=True)
+        alone, current = await self.signable(tx, now, operator=operator, alone_reason=alone_reason)
+        due = await due_people(tx, now.id)
         if people != due:
-            raise BadInput(f"{due} people are due a notice, not {people}; nothing was approved")
+            raise BadInput(
+                f"{due} people are due a notice, not {people}; nothing was approved",
+                advice="Look at who is in it once more, then approve again.",
+            )
         moment = tx.now_us()
         expires = moment + int(timedelta(hours=self.settings.valid_hours).total_seconds() * _SECOND)
         made = await tx.write_returning(

@@ -84,7 +84,7 @@ def approve(
     async def act() -> None:
         async with app.store() as store:
             handle = await identify(app, store, operator, fresh=True)
-            due = await _show_what_goes_out(app, store, code, handle)
+            due = await _show_what_goes_out(app, store, code, handle, alone)
             typed = ask_line(f"Type the number of people who will be written to ({code}): ")
             async with store.begin() as tx:
                 now = await announcement(tx, code, lock=True)
@@ -103,10 +103,12 @@ def approve(
     run(act())
 
 
-async def _show_what_goes_out(app: Application, store: Store, code: str, handle: str) -> int:
+async def _show_what_goes_out(app: Application, store: Store, code: str, handle: str, alone: str) -> int:
+    """Show it to whoever may approve it; what cannot be approved is refused before a name is seen."""
     keys = app.load_keys()
     async with store.begin() as tx:
         now = await announcement(tx, code)
+        await rules_for(app.settings).signable(tx, now, operator=handle, alone_reason=alone)
         counts = await report(tx, now)
         given = await approval(tx, now.id)
         due = await due_people(tx, now.id)
@@ -134,7 +136,10 @@ def _number(typed: str, due: int) -> int:
 
 
 def _refuse_number(due: int) -> NoReturn:
-    raise BadInput(f"what was typed is not a number; {due:,} people are due a notice, nothing was approved")
+    raise BadInput(
+        f"what was typed is not a number; {due:,} people are due a notice, nothing was approved",
+        advice="Approve again and type the number alone.",
+    )
 
 
 def release(context: typer.Context, code: Code, operator: Who) -> None:
