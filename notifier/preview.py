@@ -18,7 +18,7 @@ from sqlalchemy import Row
 from notifier.announcements import Announcement, announcement
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
-from notifier.errors import NotFound
+from notifier.errors import BadInput, NotFound
 from notifier.keys import Keys
 from notifier.notices import Person, Rendered
 from notifier.rendering import Renderer, is_rtl
@@ -125,6 +125,11 @@ class Previews:
         locale = self._renderer.choose_locale(
             about.notice, wanted or row.locale, facts.get("texts", {}), self._default
         )
+        if wanted and _language(wanted) != _language(locale):
+            raise BadInput(
+                f"the announcement is not written in {wanted!r}",
+                advice=f"Its languages: {', '.join(sorted(facts.get('texts', {})))}.",
+            )
         details: Mapping[str, Any] = {}
         if row.details is not None:
             subject = self._keys.subject(row.uid, bytes(row.wrapped))
@@ -136,6 +141,10 @@ class Previews:
             about.notice, locale, facts=facts, person=person, reference=REFERENCE
         )
         return Preview(case, locale, self._renderer.status(about.notice, locale), rendered)
+
+
+def _language(locale: str) -> str:
+    return locale.replace("_", "-").partition("-")[0].lower()
 
 
 def _on_record(tx: Transaction, about: Announcement, row: Row[Any], locale: str, actor: str) -> None:
