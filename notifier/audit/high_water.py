@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from notifier.audit.note import Checkpoint, Verifier
-from notifier.errors import AuditError
+from notifier.errors import AuditError, BadInput
 
 
 class HighWater:
@@ -28,6 +28,11 @@ class HighWater:
             note = self.path.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise BadInput(
+                f"{self.path.name} cannot be read: {error.strerror}",
+                advice="Name a file that holds a checkpoint, or that does not exist yet.",
+            ) from None
         try:
             return Checkpoint.open(note, self._verifier)
         except AuditError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,6 +69,9 @@ def verify(
 
     async def act() -> Report:
         verifier = _verifier(app, key)
+        seen = HighWater(memory or app.settings.state_folder / SEEN, verifier)
+        with suppress(AuditError):  # A false one is a finding; one that cannot be read ends it here.
+            seen.read()
         async with app.store() as store:
             refusal = "" if read_only or key else await _drain(app, store)
             async with store.read() as tx:
@@ -78,7 +82,7 @@ def verify(
                     store,
                     verifier,
                     high_water=HighWater(app.settings.high_water_file, verifier),
-                    memory=HighWater(memory or app.settings.state_folder / SEEN, verifier),
+                    memory=seen,
                     watch=lambda count: progress.advance(task, count),
                 )
         if refusal:
