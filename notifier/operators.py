@@ -71,10 +71,13 @@ def check_password(handle: str, password: str) -> str:
     normal = unicodedata.normalize("NFKC", password)
     if not SHORTEST_PASSWORD <= len(normal) <= LONGEST_PASSWORD:
         raise BadInput(
-            f"a password has at least {SHORTEST_PASSWORD} characters; several words make a good one"
+            f"a password has at least {SHORTEST_PASSWORD} characters", advice="Several words make a good one."
         )
     if normal.casefold() == handle.casefold() or len(set(normal)) < 4:
-        raise BadInput("a password is neither the handle nor one character repeated")
+        raise BadInput(
+            "a password is neither the handle nor one character repeated",
+            advice="Several words make a good one.",
+        )
     return normal
 
 
@@ -132,7 +135,7 @@ async def enrol(
                 " VALUES (:handle, 'operator', :email, :hash, :totp, :step, 0, 0, :now)",
                 {
                     "handle": handle,
-                    "email": house.seal(_address(email).encode(), b"operator-email:" + handle.encode()),
+                    "email": house.seal(check_address(email).encode(), b"operator-email:" + handle.encode()),
                     "hash": hashed,
                     "totp": house.seal(secret.encode(), b"operator-totp:" + handle.encode()),
                     "step": step,
@@ -140,9 +143,7 @@ async def enrol(
                 },
             )
         except IntegrityError:
-            raise Conflict(
-                f"an operator {handle} is, or was, enrolled", advice="Choose another handle."
-            ) from None
+            raise taken(handle) from None
         actor = f"operator:{voucher}" if voucher else "system"
         tx.record(Event(AuditAction.OPERATOR_ADDED, {"actor": actor, "handle": handle}))
 
@@ -182,6 +183,11 @@ async def authenticate(store: Store, keys: Keys, handle: str, password: str, cod
             return handle
         tx.record(_refusal(handle, "code-used"))
     raise NotPermitted("this code was used already", advice="Wait for the next code, at most 30 seconds.")
+
+
+def taken(handle: str) -> Conflict:
+    """Return the refusal of a handle that somebody has or had."""
+    return Conflict(f"an operator {handle} is, or was, enrolled", advice="Choose another handle.")
 
 
 async def retire(store: Store, handle: str, *, actor: str) -> None:
@@ -281,7 +287,8 @@ async def _refuse(store: Store, handle: str, reason: str) -> NoReturn:
     raise NotPermitted("handle, password or code is wrong", advice="After 5 failures the operator is locked.")
 
 
-def _address(email: str) -> str:
+def check_address(email: str) -> str:
+    """Return an operator's e-mail address as it is kept; ``BadInput`` if it is none."""
     try:
         return validate_email(email, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError:

@@ -14,6 +14,7 @@ from notifier.clock import from_instant, to_instant
 from notifier.errors import BadInput, NotPermitted
 from notifier.operators import (
     authenticate,
+    check_address,
     check_handle,
     check_password,
     enrol,
@@ -21,6 +22,7 @@ from notifier.operators import (
     operators,
     provisioning_uri,
     retire,
+    taken,
 )
 
 app = typer.Typer(help="Enrol the people who work with the service.", no_args_is_help=True)
@@ -41,9 +43,13 @@ def add(
 
     async def act() -> None:
         check_handle(handle)
+        check_address(email)
         async with app.store() as store:
             async with store.read() as tx:
-                someone = any(entry.retired_at is None for entry in await operators(tx))
+                known = await operators(tx)
+            if any(entry.handle == handle for entry in known):
+                raise taken(handle)
+            someone = any(entry.retired_at is None for entry in known)
             if someone and not operator:
                 raise NotPermitted(
                     "somebody is enrolled already, so a new operator needs one who vouches for them",
