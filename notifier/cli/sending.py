@@ -45,6 +45,7 @@ async def _status(app: Application, code: str) -> None:
             "SELECT number, people, state, start_at FROM wave WHERE announcement_id = :id ORDER BY number",
             id=announcement.id,
         )
+        waiting = [row for row in await open_holds(tx) if row.code == code]
     value = {
         "code": code,
         "state": announcement.state,
@@ -61,6 +62,7 @@ async def _status(app: Application, code: str) -> None:
         "finish_at": _moment(ahead.finish_at),
         "deadline": _moment(ahead.deadline),
         "waves": [{"number": row.number, "people": row.people, "state": row.state} for row in waves],
+        "holds": [{"id": row.id, "kind": row.kind, "reason": row.reason} for row in waiting],
     }
 
     def human() -> None:
@@ -69,10 +71,17 @@ async def _status(app: Application, code: str) -> None:
         out.print(f"unaccounted: {account.unaccounted}")
         for row in waves:
             name = "canary" if row.number == 0 else f"wave {row.number}"
-            out.print(f"{name}: {row.people} people, {row.state}")
+            out.print(f"{name}: {row.people:,} people, {_STARTED.get(row.state, row.state)}")
+        for row in waiting:
+            out.print(
+                f"hold {row.id}, {row.kind}: {row.reason} (see: notifier announcements holds)", markup=False
+            )
         out.print(forecast_line(ahead))
 
     app.show(value, human)
+
+
+_STARTED = {"ready": "started"}
 
 
 def account_table(account: Account) -> Table:
@@ -229,7 +238,7 @@ def holds(context: typer.Context) -> None:
 
 def take(
     context: typer.Context,
-    hold: Annotated[int, typer.Argument(help="The hold's number.")],
+    hold: Annotated[int, typer.Argument(metavar="HOLD", help="The hold's number.")],
     operator: Operator,
 ) -> None:
     """Look after a hold: its alerts stop."""
