@@ -87,7 +87,10 @@ async def freeze(
 async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> None:
     audience = next((one for one in earlier if one.code == code), None)
     if audience is None or code in told.replaced(earlier):
-        raise Refused("this incident has no such audience to replace", advice="List them first.")
+        raise Refused(
+            "this incident has no such audience to replace",
+            advice="`notifier incidents audiences CODE` lists them.",
+        )
     if await tx.scalar(
         "SELECT 1 FROM announcement WHERE audience_id = :id AND state <> 'cancelled' LIMIT 1", id=audience.id
     ):

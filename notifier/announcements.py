@@ -81,13 +81,16 @@ class SendPlan(BaseModel):
             raise BadInput(f"the canary of {self.canary} is larger than the {people} people who are due")
         if self.waves > 1 and not self.wave_every_minutes:
             raise BadInput(
-                f"{self.waves} waves need the minutes between them", advice="Set wave_every_minutes."
+                f"{self.waves} waves need the minutes between them", advice="Give them with --every MINUTES."
             )
         if self.start and self.start < now:
             raise BadInput(f"the start {_utc(self.start)} is past", advice="0 starts at release.")
         start = self.start or now
         if self.deadline and self.deadline <= start:
-            raise BadInput(f"the deadline {_utc(self.deadline)} is not after the start {_utc(start)}")
+            raise BadInput(
+                f"the deadline {_utc(self.deadline)} is not after the start {_utc(start)}",
+                advice="Choose a later deadline or an earlier start.",
+            )
         last = start + (self.canary_hold_minutes + (self.waves - 1) * self.wave_every_minutes) * _MINUTE
         if self.deadline and last >= self.deadline:
             raise BadInput(

@@ -127,7 +127,10 @@ async def find(tx: Transaction, code: str) -> Audience:
         code=code,
     )
     if row is None:
-        raise NotFound("there is no audience with this code", advice="Freeze one first, or list them.")
+        raise NotFound(
+            "there is no audience with this code",
+            advice="`notifier incidents audiences CODE` lists those of an incident.",
+        )
     return _audience(row)
 
 

@@ -72,7 +72,7 @@ async def stop_countdown(
             f"{now.code} is in state {now.state}: there is no countdown to stop",
             advice="`notifier announcements pause` stops what is under way."
             if now.state == "released"
-            else "",
+            else f"`notifier announcements show {now.code}` tells where it stands.",
         )
     await set_state(tx, now, "approved")
     tx.record(

@@ -330,7 +330,10 @@ def _order(text: str) -> DateOrder:
     if text == "mdy":
         return "mdy"
     if text:
-        raise BadInput(f"--date-order is dmy or mdy, not {text!r}")
+        raise BadInput(
+            f"--date-order is dmy or mdy, not {text!r}",
+            advice="dmy reads 01/02/2026 as the first of February.",
+        )
     return ""
 
 

@@ -46,7 +46,11 @@ def preview(
     """Show the notice of a real customer, or of the audience's hardest rows."""
     app = application(context)
     if worst is bool(customer):
-        fail(BadInput("name either a --customer or --worst"))
+        fail(
+            BadInput(
+                "it is not said whose notice", advice="Add either --customer with a number, or --worst alone."
+            )
+        )
 
     async def act() -> list[Preview]:
         async with app.store() as store:
@@ -150,9 +154,7 @@ def lint(
             where = f"{row['locale']}, {row['variant']}"
             out.print(f"[{colour}]{row['code']}[/]  {escape(where)}: {escape(str(row['detail']))}")
         stopping = sum(bool(row["blocks"]) for row in rows)
-        out.print(
-            f"{len(found)} variants checked: {stopping} findings block, {len(rows) - stopping} advise."
-        )
+        out.print(f"{len(found)} variants checked: {stopping} findings block, {len(rows) - stopping} advise.")
 
     app.show(rows, human)
     if any(row["blocks"] for row in rows):
@@ -163,9 +165,14 @@ def _facts(path: Path) -> dict[str, Any]:
     try:
         value = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
-        raise BadInput(f"{path.name} is not valid JSON: {error}") from None
+        raise BadInput(
+            f"{path.name} is not valid JSON: {error}", advice="`notifier incidents facts` prints such a file."
+        ) from None
     if not isinstance(value, dict) or not isinstance(value.get("texts", {}), dict):
-        raise BadInput(f"{path.name} does not hold the facts of an announcement")
+        raise BadInput(
+            f"{path.name} does not hold the facts of an announcement",
+            advice="`notifier incidents facts` prints such a file.",
+        )
     return value
 
 

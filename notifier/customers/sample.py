@@ -147,7 +147,9 @@ def write_sample(path: Path, count: int, seed: int = 1, *, messy: bool = True) -
     except FileExistsError:
         raise BadInput(f"{path.name} is there already", advice="Choose another file.") from None
     except OSError as error:
-        raise BadInput(f"{path.name} cannot be written: {error.strerror}") from None
+        raise BadInput(
+            f"{path.name} cannot be written: {error.strerror}", advice="Choose another folder or file."
+        ) from None
     with file:
         writer = csv.writer(file, delimiter=";" if messy else ",")
         writer.writerow(HEADERS)
