@@ -18,7 +18,7 @@ from notifier.engine.planning import MINUTE
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
 from notifier.engine.sending import window_of
-from notifier.errors import Conflict, NotFound
+from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 
 
@@ -34,8 +34,14 @@ async def find(tx: Transaction, code: str) -> Row[Any]:
     return row
 
 
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise BadInput("the reason is missing", advice="Say in a few words why, with --reason.")
+
+
 async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> None:
     """Stop opening hand-overs. Workers look before each flush, so within a fraction of a second."""
+    _require(reason)
     announcement = await find(tx, code)
     if announcement.state != "released" or announcement.control != "run":
         raise Conflict(
@@ -141,9 +147,12 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
     What is being handed over at this moment still gets its answer; what is in doubt stays on record as
     held, because it may have arrived.
     """
+    _require(reason)
     announcement = await find(tx, code)
     if announcement.state in {"closed", "cancelled"}:
-        raise Conflict(f"{code} is already {announcement.state}")
+        raise Conflict(
+            f"{code} is already {announcement.state}", advice="There is nothing left in it to end."
+        )
     await tx.write(
         "UPDATE announcement SET control = 'cancel', state = 'cancelled', closed_at = :now WHERE id = :id",
         {"id": announcement.id, "now": tx.now_us()},
@@ -194,7 +203,10 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
         reference=reference,
     )
     if row is None:
-        raise NotFound("there is no delivery with this reference")
+        raise NotFound(
+            "there is no delivery with this reference",
+            advice="`notifier customers show` gives the references of a person's deliveries.",
+        )
     if row.state != "held" or row.announced != "released":
         raise Conflict(f"this delivery is {row.state}, only a held one of a running announcement goes again")
     await tx.write(
@@ -223,7 +235,10 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     """
     announcement = await find(tx, code)
     if announcement.state != "released":
-        raise Conflict(f"{code} is {announcement.state}, only a released announcement is closed")
+        raise Conflict(
+            f"{code} is {announcement.state}, only a released announcement is closed",
+            advice="A draft that is not wanted any more is cancelled.",
+        )
     account = await reckon(tx, announcement.id)
     if account.open:
         raise Conflict(
