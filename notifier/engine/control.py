@@ -21,6 +21,9 @@ from notifier.engine.sending import window_of
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 
+_SENDING_HOLDS = ("pause", "canary", "relay", "order")
+"""Kinds of hold that mean nothing any more once nothing is left to send."""
+
 
 async def find(tx: Transaction, code: str) -> Row[Any]:
     """Return the latest revision of the announcement called ``code``."""
@@ -162,7 +165,7 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
     await tx.housekeep(
         "UPDATE schedule SET next_fire_at = NULL WHERE announcement_id = :id", {"id": announcement.id}
     )
-    await end_holds(tx, announcement.id, kinds=("pause", "canary", "relay", "order"), actor=actor)
+    await end_holds(tx, announcement.id, kinds=_SENDING_HOLDS, actor=actor)
     facts: dict[str, Json] = {
         "announcement": code,
         "actor": actor,
@@ -176,21 +179,21 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
 async def cancel_rest(tx: Transaction, announcement_id: int) -> int:
     """Cancel what still waits, hold what is in doubt; records nothing where there is nothing."""
     now = tx.now_us()
-    cancelled = await tx.write_returning(
+    cancelled = await tx.write(
         "UPDATE delivery SET state = 'cancelled', changed_at = :now WHERE announcement_id = :id "
-        "AND state IN ('planned', 'deferred') RETURNING id",
+        "AND state IN ('planned', 'deferred')",
         {"id": announcement_id, "now": now},
     )
-    held = await tx.write_returning(
+    held = await tx.write(
         "UPDATE delivery SET state = 'held', changed_at = :now WHERE announcement_id = :id "
-        "AND state = 'unknown' RETURNING id",
+        "AND state = 'unknown'",
         {"id": announcement_id, "now": now},
     )
     if cancelled or held:
         code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id)
-        facts = {"announcement": code, "cancelled": len(cancelled), "held": len(held)}
+        facts = {"announcement": code, "cancelled": cancelled, "held": held}
         tx.record(Event(AuditAction.DELIVERIES_CANCELLED, facts))
-    return len(cancelled)
+    return cancelled
 
 
 async def send_again(tx: Transaction, reference: str, *, operator: str, dispatcher: Dispatcher) -> None:
@@ -255,6 +258,8 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
         "UPDATE announcement SET state = 'closed', closed_at = :now WHERE id = :id",
         {"id": announcement.id, "now": tx.now_us()},
     )
+    # A relay that never took another message leaves its hold open: nobody need be alerted any more.
+    await end_holds(tx, announcement.id, kinds=_SENDING_HOLDS, actor=f"operator:{operator}")
     counts = {state: count for state, count in account.deliveries.items() if count}
     tx.record(
         Event(

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.audit.entry import Event
 from notifier.channels import Outcome, OutcomeKind
-from notifier.engine import batches, control, recovery, schedule, worker
+from notifier.engine import batches, control, holds, recovery, schedule, worker
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.sending import BatchResult
 from notifier.engine.spill import Spill, abandoned
@@ -171,3 +171,14 @@ async def test_a_stop_lets_a_firing_finish(live: Store, keys: Keys, tmp_path: Pa
         await asyncio.wait_for(begun.wait(), 30)
         asyncio.get_running_loop().call_later(0.2, go_on.set)
     assert done.is_set()
+
+
+async def test_closing_ends_a_relay_s_hold(store: Store, keys: Keys) -> None:
+    """Where no acceptance came that would have ended it, nobody is alerted for ever."""
+    announcement = await world.released(store, keys, 2)
+    async with store.begin() as tx:
+        await holds.open_hold(tx, announcement, kind="relay", reason="relay-down", owner="anna")
+        await tx.write("UPDATE delivery SET state = 'rejected'")
+        await control.close(tx, world.CODE, operator="anna")
+    async with store.read() as tx:
+        assert await holds.open_holds(tx) == []
