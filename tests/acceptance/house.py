@@ -112,9 +112,9 @@ class House:
         return [password(handle), self.code(handle)]
 
     def code(self, handle: str) -> str:
-        """Return the oldest code that counts and was not used yet; where all were, time has passed."""
+        """Return a code not used before that counts for half a minute yet; where all were, time has passed."""
         present = int(time.time()) // STEP
-        step = max(self.used.get(handle, 0) + 1, present - 1)
+        step = max(self.used.get(handle, 0) + 1, present)
         if step > present + 1:
             self._rest()
             step = present
