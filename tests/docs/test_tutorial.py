@@ -39,9 +39,14 @@ class People:
         """Return the password and a code not used before."""
         return [PASSWORD.format(who), self.code(who)]
 
-    def code(self, who: str) -> str:
-        """Return the oldest code that still counts and was not used yet."""
-        step = max(self.used.get(who, 0) + 1, int(time.time()) // 30 - 1)
+    def code(self, who: str, *, asked: bool = False) -> str:
+        """Return a code not used before that counts for half a minute yet; the one before if ``asked`` just now.
+
+        What is typed before a program has started is read some seconds later.
+        """
+        now = int(time.time())
+        oldest = now // 30 - (asked and now % 30 < 27)
+        step = max(self.used.get(who, 0) + 1, oldest)
         self.used[who] = step
         return pyotp.TOTP(self.secrets[who]).generate_otp(step)
 
@@ -93,7 +98,7 @@ class Reader:
             while not (secret := re.search(r"secret: (\w+)", heard)):
                 heard += screen.readline()
             self.people.secrets[name] = secret[1]
-            self._type(keyboard, [self.people.code(name)])
+            self._type(keyboard, [self.people.code(name, asked=True)])
         elif login := re.match(r"notifier operators login (\w+)", line):
             self._type(keyboard, self.people.proof(login[1]))
         elif who and re.match(r"notifier announcements (approve|release) ", line):
