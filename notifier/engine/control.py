@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
         )
     await tx.write("UPDATE announcement SET control = 'pause' WHERE id = :id", {"id": announcement.id})
     await open_hold(tx, announcement.id, kind="pause", reason=reason, owner=operator)
-    facts = {"announcement": code, "actor": f"operator:{operator}", "reason": reason}
+    facts = {"announcement": code, "actor": f"operator:{operator}", "reason_digest": _digest(reason)}
     tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
 
 
@@ -157,8 +158,9 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
             f"{code} is already {announcement.state}", advice="There is nothing left in it to end."
         )
     await tx.write(
-        "UPDATE announcement SET control = 'cancel', state = 'cancelled', closed_at = :now WHERE id = :id",
-        {"id": announcement.id, "now": tx.now_us()},
+        "UPDATE announcement SET control = 'cancel', state = 'cancelled', closed_at = :now, "
+        "closed_because = :reason WHERE id = :id",
+        {"id": announcement.id, "now": tx.now_us(), "reason": reason},
     )
     actor = f"operator:{operator}"
     cancelled = await cancel_rest(tx, announcement.id)
@@ -169,7 +171,7 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
     facts: dict[str, Json] = {
         "announcement": code,
         "actor": actor,
-        "reason": reason,
+        "reason_digest": _digest(reason),
         "deliveries": cancelled,
     }
     tx.record(Event(AuditAction.ANNOUNCEMENT_CANCELLED, facts))
@@ -275,3 +277,8 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
         )
     )
     return counts
+
+
+def _digest(reason: str) -> str:
+    """Return what the trail holds of a reason: free text may name somebody (the store keeps the words)."""
+    return hashlib.sha256(reason.encode()).hexdigest()

@@ -228,6 +228,7 @@ def upgrade() -> None:
         sa.Column("release_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("released_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("closed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("closed_because", sa.String(), nullable=True),
         sa.Column("control", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["audience_id"],

@@ -43,6 +43,8 @@ class Announcement(SQLModel, table=True):
     """When the countdown ends."""
     released_at: int | None = big(default=None)
     closed_at: int | None = big(default=None)
+    closed_because: str | None = None
+    """Why it was cancelled, in the operator's words; the trail holds their digest."""
     control: str = "run"
     """``run``, ``pause`` or ``cancel``: read by workers at every flush."""
 
