@@ -145,7 +145,7 @@ def _rows(*, has_special: bool) -> str:
 
 
 def _represented(variant: str) -> str:
-    return f"{variant} IN ('guardian', 'next-of-kin')"
+    return f"({variant} IN ('guardian', 'next-of-kin'))"
 
 
 def _usable(*, compromised_points: bool) -> str:
@@ -168,7 +168,7 @@ def _point(*, compromised_points: bool) -> str:
     # A minor or a deceased person without anybody who stands for them is not written to.
     usable = _usable(compromised_points=compromised_points)
     return (
-        f"CASE WHEN q.variant = 'person' AND {_NEEDS_ANOTHER} THEN NULL ELSE"
+        f"CASE WHEN NOT {_represented('q.variant')} AND {_NEEDS_ANOTHER} THEN NULL ELSE"
         f" (SELECT min(p.rank * {_RANK} + p.id) FROM contact_point p WHERE p.customer_id = q.holder_id"
         f" AND p.channel = 'email' AND p.state = 'usable' AND {usable})"
         f" % {_RANK} END"
@@ -177,8 +177,8 @@ def _point(*, compromised_points: bool) -> str:
 
 _EMAILS = "SELECT 1 FROM contact_point p WHERE p.customer_id = h.holder_id AND p.channel = 'email'"
 _WHY_NOT = (
-    "CASE WHEN h.variant = 'person' AND h.marks LIKE '% deceased %' THEN 'deceased'"
-    " WHEN h.variant = 'person' AND h.marks LIKE '% minor %' THEN 'no-guardian'"
+    "CASE WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% deceased %' THEN 'deceased'"
+    " WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% minor %' THEN 'no-guardian'"
     f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable') THEN 'compromised'"
     f" WHEN EXISTS ({_EMAILS} AND p.state <> 'retired') THEN 'dead' ELSE 'none' END"
 )

@@ -21,7 +21,12 @@ from notifier.keys import Keys
 from notifier.store import Transaction
 
 _CHUNK = 500
-_FOR_ANOTHER = "c.guardian_id > 0 AND (c.marks LIKE '% minor %' OR c.marks LIKE '% deceased %')"
+_FOR_ANOTHER = (
+    "c.guardian_id > 0 AND (c.marks LIKE '% minor %' OR c.marks LIKE '% deceased %')"
+    # Nobody stands for another who needs somebody to stand for them.
+    " AND NOT EXISTS (SELECT 1 FROM customer g WHERE g.id = c.guardian_id"
+    " AND (g.marks LIKE '% minor %' OR g.marks LIKE '% deceased %'))"
+)
 
 
 async def gather(tx: Transaction, keys: Keys, incident: Incident) -> bool:

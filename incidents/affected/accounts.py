@@ -152,7 +152,9 @@ async def _accounts(
 
 async def _contacts(tx: Transaction, account_id: int, roles: Sequence[str]) -> list[int]:
     rows = await tx.rows(
-        "SELECT role, customer_id FROM account_contact WHERE account_id = :id ORDER BY customer_id",
+        "SELECT t.role, t.customer_id FROM account_contact t JOIN customer c ON c.id = t.customer_id"
+        " WHERE t.account_id = :id AND c.marks NOT LIKE '% deceased %' AND c.marks NOT LIKE '% minor %'"
+        " ORDER BY t.customer_id",
         id=account_id,
     )
     for role in roles:

@@ -1,0 +1,77 @@
+"""Who is written to for whom: guardians, next of kin and account contacts, on both databases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from incidents.affected.accounts import for_accounts
+from incidents.affected.criteria import Exposure
+from incidents.freeze import freeze
+from incidents.store import Incident, find
+from notifier.audit.entry import Event
+from notifier.keys import Keys
+from notifier.store import Store
+from tests.affected import add, affect, declared, members, person
+
+
+async def _frozen(store: Store, keys: Keys, incident: Incident) -> dict[str, Any]:
+    async with store.begin() as tx:
+        audience = await freeze(tx, keys, await find(tx, incident.code), actor="alice")
+    return await members(store, audience.code)
+
+
+async def _account(store: Store, keys: Keys, incident: Incident, number: str) -> Any:
+    async with store.begin() as tx:
+        exposure = Exposure.read("", incident)
+        return await for_accounts(tx, keys, incident, [number], exposure, basis="x", actor="alice")
+
+
+async def test_nobody_stands_for_another_who_cannot(store: Store, keys: Keys) -> None:
+    """A guardian who has died, or is a minor too, is not written to: these people need another way."""
+    await add(
+        store,
+        keys,
+        [
+            person("late", "late@example.com", marks=("deceased",)),
+            person("young", "young@example.com", marks=("minor",)),
+            person("child", "child@example.com", marks=("minor",), guardian="late"),
+            person("heir", "heir@example.com", marks=("deceased",), guardian="young"),
+        ],
+    )
+    incident = await declared(store)
+    await affect(store, incident, "number in (child, heir)")
+    found = await _frozen(store, keys, incident)
+    assert {number: (one.state, one.variant, one.reason) for number, one in found.items()} == {
+        "child": ("needs-channel", "person", "no-guardian"),
+        "heir": ("needs-channel", "person", "deceased"),
+    }
+
+
+async def test_an_account_goes_to_a_contact_who_lives(store: Store, keys: Keys) -> None:
+    """A contact who has died is passed over for the next role; nobody left is reported."""
+    await add(
+        store,
+        keys,
+        [
+            person("late", "late@a.example", account=("A", "Alpha", "security"), marks=("deceased",)),
+            person("boss", "boss@a.example", account=("A", "Alpha", "owner")),
+            person("gone", "gone@b.example", account=("B", "Beta", "owner"), marks=("deceased",)),
+        ],
+    )
+    incident = await declared(store)
+    assert (await _account(store, keys, incident, "A")).without_contact == ()
+    assert (await _account(store, keys, incident, "B")).without_contact == ("B",)
+    found = await _frozen(store, keys, incident)
+    assert {number: one.state for number, one in found.items()} == {"boss": "due"}
+
+
+async def test_a_contact_who_died_since_is_not_written_to(store: Store, keys: Keys) -> None:
+    """The freeze goes by what is known of a contact then."""
+    await add(store, keys, [person("boss", "boss@a.example", account=("A", "Alpha", "owner"))])
+    incident = await declared(store)
+    await _account(store, keys, incident, "A")
+    async with store.begin() as tx:
+        await tx.write("UPDATE customer SET marks = ' deceased '", {})
+        tx.record(Event("test:changed"))
+    boss = (await _frozen(store, keys, incident))["boss"]
+    assert (boss.state, boss.reason, boss.contact_point_id) == ("needs-channel", "deceased", None)
