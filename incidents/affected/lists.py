@@ -17,10 +17,11 @@ from incidents.affected.criteria import Exposure, read_channels
 from incidents.affected.listing import KINDS, Entry, Kind, PeopleList, categories_of, details_of
 from incidents.affected.noting import people
 from incidents.affected.staging import Staged, note_staged, open_stage
-from incidents.affected.strangers import bring_in
+from incidents.affected.strangers import already_known, bring_in
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.categories import ordered
+from notifier.customers.duplicates import search_duplicates
 from notifier.customers.lookup import match_many
 from notifier.customers.values import word_set
 from notifier.keys import Keys
@@ -106,6 +107,8 @@ async def by_list(
             changed += await note_staged(
                 tx, keys, incident, staged, options.exposure, basis=f"list: {basis}", compromised=compromised
             )
+    if result.brought_in:
+        await search_duplicates(tx)
     added = await people(tx, incident) - before
     result.counted = Counted(matched, added, changed - added, max(0, matched - changed))
     await _keep_problems(tx, incident, digest, result.problems)
@@ -155,8 +158,8 @@ async def _resolve(
             problems.append(ProblemRow(entry, INVALID))
             continue
         if not ids and options.add_unknown:
-            # Another spelling further up may have brought the same person in.
-            ids = (await match_many(tx, keys, key[0], [key[1]], country=options.country))[key[1]]
+            # Known by another column, or brought in by a row further up or an earlier upload.
+            ids = await already_known(tx, keys, entry.values, country=options.country)
         if not ids and options.add_unknown:
             stranger = await bring_in(
                 tx, keys, entry.values, origin="list", country=options.country, actor=actor

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from notifier.customers.faults import Faulty
-from notifier.customers.lookup import add_typed
+from notifier.customers.lookup import add_typed, match_many
 from notifier.customers.normalise import emails, locales, phones, places
 from notifier.customers.normalise.cells import clean, one_line
 from notifier.customers.values import ContactPoint, CustomerRecord
@@ -29,15 +29,8 @@ async def bring_in(
 
     A number alone names nobody whom we do not know, so an e-mail address or phone number is needed.
     """
-    home = _or_nothing(places.country, values.get("country", "")) or country
-    points = tuple(
-        point
-        for point in (
-            _point(emails.email, values.get("email", "")),
-            _point(lambda text: phones.phone(text, home, []), values.get("phone", "")),
-        )
-        if point is not None
-    )
+    home = _home(values, country)
+    points = tuple(point for point in (_email(values), _phone(values, home)) if point is not None)
     if not points:
         return None
     record = CustomerRecord(
@@ -48,6 +41,33 @@ async def bring_in(
         country=home,
     )
     return await add_typed(tx, keys, record, origin=origin, actor=f"operator:{actor}")
+
+
+async def already_known(
+    tx: Transaction, keys: Keys, values: Mapping[str, str], *, country: str = ""
+) -> list[int]:
+    """Return who has this e-mail address; where none is given that can be used, who has the phone number.
+
+    A family may share a telephone: with an address of their own, somebody is not taken for the holder.
+    """
+    if _email(values):
+        return (await match_many(tx, keys, "email", [values["email"]]))[values["email"]]
+    home = _home(values, country)
+    if _phone(values, home):
+        return (await match_many(tx, keys, "phone", [values["phone"]], country=home))[values["phone"]]
+    return []
+
+
+def _home(values: Mapping[str, str], country: str) -> str:
+    return _or_nothing(places.country, values.get("country", "")) or country
+
+
+def _email(values: Mapping[str, str]) -> ContactPoint | None:
+    return _point(emails.email, values.get("email", ""))
+
+
+def _phone(values: Mapping[str, str], home: str) -> ContactPoint | None:
+    return _point(lambda text: phones.phone(text, home, []), values.get("phone", ""))
 
 
 def _point(read: Callable[[str], ContactPoint], text: str) -> ContactPoint | None:

@@ -15,6 +15,7 @@ from incidents.affected.strangers import bring_in
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.categories import CODES, ordered
+from notifier.customers.duplicates import search_duplicates
 from notifier.customers.faults import Faulty
 from notifier.customers.lookup import Kind, match_many
 from notifier.customers.normalise import emails, locales, phones
@@ -110,11 +111,14 @@ async def by_hand(
     if len(written) > MOST:
         raise BadInput(f"{len(written)} people were typed in, the most is {MOST}", advice="Upload a list.")
     staged: dict[int, Staged] = {}
+    brought_in = False
     for position, text in enumerate(written, start=1):
         values = read_person(text, position)
-        customer_id = await _person(tx, keys, values, position, actor=actor)
-        exposed = word_set(ordered(values.get("categories", "").split()))
-        staged[customer_id] = Staged(customer_id, exposed, usual=not exposed)
+        customer_id, new = await _person(tx, keys, values, position, actor=actor)
+        brought_in |= new
+        staged[customer_id] = _grown(staged.get(customer_id), customer_id, values)
+    if brought_in:
+        await search_duplicates(tx)
     before = await people(tx, incident)
     await open_stage(tx)
     changed = await note_staged(
@@ -147,7 +151,18 @@ async def by_hand(
     return Counted(count, added, changed - added, count - changed)
 
 
-async def _person(tx: Transaction, keys: Keys, values: dict[str, str], position: int, *, actor: str) -> int:
+def _grown(before: Staged | None, customer_id: int, values: dict[str, str]) -> Staged:
+    """Return what was typed of somebody, with what was typed of them before."""
+    words = values.get("categories", "").split()
+    known = before.exposed.split() if before else []
+    usual = not words or (before is not None and before.usual)
+    return Staged(customer_id, word_set(ordered((*known, *words))), usual)
+
+
+async def _person(
+    tx: Transaction, keys: Keys, values: dict[str, str], position: int, *, actor: str
+) -> tuple[int, bool]:
+    """Return who is meant, and whether they were brought in for it."""
     kinds: tuple[Kind, ...] = ("number", "email", "phone")
     for kind in kinds:
         if value := values.get(kind, ""):
@@ -155,10 +170,10 @@ async def _person(tx: Transaction, keys: Keys, values: dict[str, str], position:
             if len(ids) > 1:
                 raise _bad(position, "several customers have it", "Give the customer number instead.")
             if ids:
-                return ids[0]
+                return ids[0], False
     if set(values) <= {"number", "locale", "category"}:
         raise _bad(position, "nobody has this number", 'Write "name,email" for somebody who is no customer.')
     stranger = await bring_in(tx, keys, values, origin="typed", actor=actor)
     if stranger is None:
         raise _bad(position, "its address cannot be used", "Correct it.")
-    return stranger
+    return stranger, True

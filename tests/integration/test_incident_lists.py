@@ -1,0 +1,78 @@
+"""Lists and typed people: nobody doubled, nothing lost, every doubtful row reported; on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from incidents.affected.criteria import Exposure
+from incidents.affected.listing import PeopleList
+from incidents.affected.lists import ListOptions, ListResult, by_list
+from incidents.affected.typed import by_hand
+from incidents.store import Incident
+from notifier.keys import Keys
+from notifier.store import Store
+from tests.affected import add, declared, entries, listed, person
+
+
+async def _upload(store: Store, keys: Keys, incident: Incident, path: Path, text: str) -> ListResult:
+    path.write_text(text, encoding="utf-8")
+    options = ListOptions("x", Exposure.read("", incident), add_unknown=True)
+    async with store.begin() as tx:
+        return await by_list(tx, keys, incident, PeopleList(path), options, actor="alice")
+
+
+async def test_a_list_uploaded_twice_brings_nobody_in_again(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """A number that nobody has does not make a second person of the same e-mail address or phone."""
+    incident = await declared(store)
+    text = "number,email,phone,country\nX-1,lea@example.com,,\nX-2,,030 1234567,DE\n"
+    first = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    again = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert (first.brought_in, again.brought_in, again.problems) == (2, 0, [])
+    assert len(await listed(store, incident)) == 2
+    assert len(await entries(store, "customers:typed")) == 2
+
+
+async def test_a_customer_known_by_address_is_no_stranger(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """The list's number is unknown, its e-mail address is a customer's; an address of several is reported."""
+    people = [
+        person("C-1", "lea@example.com"),
+        person("C-2", "us@example.com"),
+        person("C-3", "us@example.com"),
+    ]
+    await add(store, keys, people)
+    incident = await declared(store)
+    text = "number,email\nX-1,Lea@example.com\nX-2,us@example.com\n"
+    result = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert (result.brought_in, [(one.line, one.problem) for one in result.problems]) == (
+        0,
+        [(3, "ambiguous")],
+    )
+    assert list(await listed(store, incident)) == ["C-1"]
+
+
+async def test_who_shares_a_telephone_is_brought_in_and_shown(
+    store: Store, keys: Keys, tmp_path: Path
+) -> None:
+    """Their own address makes them somebody else; the duplicate search says that they may be one."""
+    await add(store, keys, [person("C-1", "a@example.com", "+493012345678", name="Lea Example")])
+    incident = await declared(store)
+    text = "name,number,email,phone\nLea Example,X-1,b@example.com,+493012345678\n"
+    assert (await _upload(store, keys, incident, tmp_path / "l.csv", text)).brought_in == 1
+    (search,) = await entries(store, "customers:duplicates:searched")
+    assert search["actor"] == "system"
+
+
+async def test_a_person_typed_twice_keeps_both_exposures(store: Store, keys: Keys) -> None:
+    """The categories are joined; typed once without any, the incident's are among them."""
+    await add(store, keys, [person("C-1", "lea@example.com"), person("C-2", "kim@example.com")])
+    incident = await declared(store)
+    typed = ["Lea,lea@example.com,health", "Lea,lea@example.com,name", "C-2", "Kim,kim@example.com,photos"]
+    async with store.begin() as tx:
+        exposure = Exposure.read("email", incident)
+        done = await by_hand(tx, keys, incident, typed, exposure, basis="x", actor="alice")
+    assert done.added == 2
+    found = await listed(store, incident)
+    assert {number: set(words) for number, words in found.items()} == {
+        "C-1": {"health", "name"},
+        "C-2": {"photos", "email"},
+    }
