@@ -22,6 +22,7 @@ from notifier.audit.merkle import root
 from notifier.deliveries import State
 from notifier.engine.attempts import Settled, record_attempts
 from notifier.engine.dispatch import Dispatcher
+from notifier.engine.holds import open_hold
 from notifier.errors import LostLease
 from notifier.store import Store, Transaction
 
@@ -145,6 +146,16 @@ def _interrupted(row: Row[Any], facts: Row[Any]) -> Settled:
     )
 
 
+async def postpone(tx: Transaction, later: Sequence[tuple[int, int]]) -> None:
+    """Give deliveries that wait a later time: pairs of delivery id and instant."""
+    source = tx.recordset("rows", "v", id="bigint", due_at="bigint")
+    await tx.housekeep(
+        f"UPDATE delivery SET due_at = v.due_at FROM {source} WHERE delivery.id = v.id "
+        "AND delivery.state IN ('planned', 'deferred', 'unknown')",
+        {"rows": orjson.dumps([{"id": one, "due_at": due_at} for one, due_at in later]).decode()},
+    )
+
+
 async def flush(
     store: Store,
     lease: Lease,
@@ -209,6 +220,10 @@ async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None
         },
     )
     actions = {State.HELD: AuditAction.DELIVERY_HELD, State.SUPPRESSED: AuditAction.DELIVERY_SUPPRESSED}
+    if any(one.state is State.HELD for one in endings):
+        author = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=lease.announcement_id)
+        reason = "deliveries whose answer was lost wait for a decision: send them again, or cancel"
+        await open_hold(tx, lease.announcement_id, kind="in-doubt", reason=reason, owner=str(author))
     for one in endings:
         facts = {
             "announcement": lease.code,

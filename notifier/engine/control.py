@@ -15,14 +15,14 @@ from notifier.audit.merkle import root
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import end_holds, open_hold
-from notifier.engine.planning import MINUTE
+from notifier.engine.windows import MINUTE
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
 from notifier.engine.sending import window_of
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 
-_SENDING_HOLDS = ("pause", "canary", "relay", "order")
+_SENDING_HOLDS = ("pause", "canary", "relay", "order", "release", "in-doubt")
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
@@ -67,7 +67,7 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
         id=announcement.id,
     )
     canary = await tx.scalar(
-        "SELECT id FROM hold WHERE announcement_id = :id AND kind = 'canary' AND ended_at IS NULL",
+        "SELECT id FROM wave WHERE announcement_id = :id AND number = 0 AND state IN ('ready', 'done')",
         id=announcement.id,
     )
     if announcement.control != "pause" and not (waiting and canary):
@@ -75,7 +75,7 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
     await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
     actor = f"operator:{operator}"
     freed = 0
-    if announcement.control != "pause" and canary:
+    if announcement.control != "pause" and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher)
     await end_holds(tx, announcement.id, kinds=("pause", "canary") if freed else ("pause",), actor=actor)
     tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
@@ -201,8 +201,8 @@ async def cancel_rest(tx: Transaction, announcement_id: int) -> int:
 async def send_again(tx: Transaction, reference: str, *, operator: str, dispatcher: Dispatcher) -> None:
     """Let a held delivery be handed over again, with the same Message-ID: a person has decided."""
     row = await tx.row(
-        "SELECT d.id, d.batch_id, d.state, a.code, a.state AS announced, m.uid FROM delivery d "
-        "JOIN notice n ON n.id = d.notice_id "
+        "SELECT d.id, d.batch_id, d.announcement_id, d.state, a.code, a.state AS announced, m.uid "
+        "FROM delivery d JOIN notice n ON n.id = d.notice_id "
         "JOIN announcement a ON a.id = d.announcement_id JOIN audience_member m ON m.id = d.member_id "
         "WHERE n.reference = :reference",
         reference=reference,
@@ -224,6 +224,10 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
         {"id": row.batch_id},
     )
     await dispatcher.dispatch(tx, [row.batch_id], not_before=0)
+    if not await tx.scalar(
+        "SELECT count(*) FROM delivery WHERE announcement_id = :id AND state = 'held'", id=row.announcement_id
+    ):
+        await end_holds(tx, row.announcement_id, kinds=("in-doubt",), actor=f"operator:{operator}")
     facts = {
         "announcement": row.code,
         "delivery": reference,

@@ -79,6 +79,15 @@ async def end_holds(tx: Transaction, announcement_id: int, *, kinds: Sequence[st
     return ended
 
 
+async def change_reason(tx: Transaction, announcement_id: int, *, kind: str, reason: str) -> None:
+    """Say anew why something waits; it alerts again at once, whoever had taken it."""
+    await tx.housekeep(
+        "UPDATE hold SET reason = :reason, alerted_at = NULL, taken_by = '', taken_at = NULL "
+        "WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+        {"reason": reason, "id": announcement_id, "kind": kind},
+    )
+
+
 async def open_holds(tx: Transaction) -> Sequence[Row[Any]]:
     """Return all open holds, oldest first, with the announcement's code and plan."""
     return await tx.rows(

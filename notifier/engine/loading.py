@@ -14,6 +14,7 @@ from notifier import notices
 from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.engine.batches import Ending, Lease, Opening
+from notifier.engine.windows import Window
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
 from notifier.store import Store
@@ -75,6 +76,15 @@ class Policy:
     unknown_most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What becomes of some deliveries that are due: handed over, ended or held, or at a later instant."""
+
+    prepared: list[Prepared]
+    endings: list[Ending]
+    later: list[tuple[int, int]]
+
+
 class Loader:
     """Loads the deliveries of one batch. Dictionaries are few and kept; messages are not."""
 
@@ -97,17 +107,21 @@ class Loader:
             )
         return [row.id for row in rows]
 
-    async def prepare(self, ids: Sequence[int], now: int) -> tuple[list[Prepared], list[Ending]]:
-        """Return the messages of these deliveries, and those that end or are held instead."""
+    async def prepare(self, ids: Sequence[int], now: int, window: Window | None = None) -> Part:
+        """Return the messages of these deliveries, those that end or are held instead, and those whose
+        readers are outside their ``window`` at this moment.
+        """
         async with self._store.read() as tx:
             source = tx.recordset("ids", "v", id="bigint")
             rows = await tx.rows(
                 "SELECT d.id, d.reference, d.state, d.attempts, d.message_date, d.signature, "
                 "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
-                "n.sealed, n.dictionary_id, n.digest, p.site, p.state AS point "
+                "n.sealed, n.dictionary_id, n.digest, p.site, "
+                "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point "
                 f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
                 "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
                 "JOIN contact_point p ON p.id = d.contact_point_id "
+                "LEFT JOIN barred_member b ON b.member_id = d.member_id "
                 # The notice is sealed for the person it is about; a guardian may be the one it goes to.
                 "LEFT JOIN subject_key k ON k.customer_id = d.customer_id",
                 ids=orjson.dumps([{"id": one} for one in ids]).decode(),
@@ -117,18 +131,20 @@ class Loader:
             for missing in {row.dictionary_id for row in rows} - self._dictionaries.keys():
                 content = await tx.scalar("SELECT content FROM notice_dictionary WHERE id = :id", id=missing)
                 self._dictionaries[missing] = bytes(content)
-        prepared: list[Prepared] = []
-        endings: list[Ending] = []
+        part = Part([], [], [])
         rank = {delivery_id: place for place, delivery_id in enumerate(ids)}
         for row in sorted(rows, key=lambda row: rank[row.id]):
             if ending := self._instead(row):
-                endings.append(ending)
+                part.endings.append(ending)
+                continue
+            if window and (opening := window.next(now, row.time_zone)) > now:
+                part.later.append((row.id, opening))
                 continue
             try:
-                prepared.append(self._open(row, now))
+                part.prepared.append(self._open(row, now))
             except StoreError:
-                endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, "unreadable"))
-        return prepared, endings
+                part.endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, "unreadable"))
+        return part
 
     def _instead(self, row: Row[Any]) -> Ending | None:
         if row.point != "usable":

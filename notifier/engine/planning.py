@@ -9,11 +9,10 @@ import orjson
 
 from notifier.engine.batches import plain
 from notifier.engine.sending import window_of
-from notifier.engine.windows import SECOND
+from notifier.engine.windows import MINUTE
 from notifier.errors import Conflict, NotFound
 from notifier.store import Transaction
 
-MINUTE = 60 * SECOND
 NEVER = 2**62
 """The start of a wave that waits for a person."""
 

@@ -17,14 +17,32 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.holds import change_reason, end_holds, open_hold
+from notifier.engine.windows import MINUTE
 from notifier.errors import Refused
 from notifier.store import Store, Transaction
 
 CANARY_GOOD_ENOUGH = 80
 """Percent of the canary that must have been accepted before the waves go on by themselves."""
 
+LOOK_AGAIN = MINUTE
+"""How long after a canary with open deliveries was judged it is judged again."""
+
 Release = Callable[[Transaction, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """How the canary stands: its people, those accepted, those for whom something may still happen."""
+
+    people: int
+    good: int
+    open: int
+
+    @property
+    def went_well(self) -> bool:
+        """Whether enough of it was accepted."""
+        return self.people > 0 and 100 * self.good >= CANARY_GOOD_ENOUGH * self.people
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +136,59 @@ async def start_wave(tx: Transaction, announcement_id: int, wave_id: int, dispat
     )
     if wave is None or wave.state in {"ready", "done"}:
         return
-    if wave.state == "held" and not await canary_went_well(tx, announcement_id):
-        return
+    if wave.state == "held":
+        if not await _may_follow(tx, announcement_id, wave_id):
+            return
+        await _free_the_others(tx, announcement_id, wave_id)
     await ready_wave(tx, announcement_id, wave_id, dispatcher)
+
+
+async def _may_follow(tx: Transaction, announcement_id: int, wave_id: int) -> bool:
+    """Say whether this held wave may start by itself. Only the first held one asks: no wave overtakes it.
+
+    While canary deliveries are open it will be asked again; once none is, the hold says how it ended.
+    """
+    first = await tx.scalar(
+        "SELECT id FROM wave WHERE announcement_id = :id AND state = 'held' ORDER BY number LIMIT 1",
+        id=announcement_id,
+    )
+    if first != wave_id:
+        return False
+    canary = await canary_so_far(tx, announcement_id)
+    if canary.went_well:
+        return True
+    if canary.open:
+        again = tx.now_us() + LOOK_AGAIN
+        await tx.housekeep(
+            "UPDATE schedule SET next_fire_at = :again WHERE kind = 'wave' AND subject_id = :wave",
+            {"again": again, "wave": wave_id},
+        )
+        return False
+    reason = f"only {canary.good} of {canary.people} of the canary were accepted: look, then resume or cancel"
+    await change_reason(tx, announcement_id, kind="canary", reason=reason)
+    return False
+
+
+async def _free_the_others(tx: Transaction, announcement_id: int, wave_id: int) -> None:
+    """Let the held waves behind this one follow at their intervals, counted from now."""
+    plan = plain(await tx.scalar("SELECT plan FROM announcement WHERE id = :id", id=announcement_id))
+    every = int(plan.get("wave_every_minutes") or 0) * MINUTE
+    others = await tx.rows(
+        "SELECT id, start_at FROM wave WHERE announcement_id = :id AND state = 'held' AND id <> :wave "
+        "ORDER BY number",
+        id=announcement_id,
+        wave=wave_id,
+    )
+    for turn, other in enumerate(others, start=1):
+        start_at = max(other.start_at, tx.now_us() + turn * every)
+        await tx.write(
+            "UPDATE wave SET state = 'planned', start_at = :at WHERE id = :id",
+            {"at": start_at, "id": other.id},
+        )
+        await tx.housekeep(
+            "UPDATE schedule SET next_fire_at = :at WHERE kind = 'wave' AND subject_id = :wave",
+            {"at": start_at, "wave": other.id},
+        )
 
 
 async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int, dispatcher: Dispatcher) -> None:
@@ -142,7 +210,9 @@ async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int, dispat
     code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id)
     if wave.number == 0:
         await _hold_the_rest(tx, announcement_id)
-    else:
+    elif not await tx.scalar(
+        "SELECT count(*) FROM wave WHERE announcement_id = :id AND state = 'held'", id=announcement_id
+    ):
         await end_holds(tx, announcement_id, kinds=("canary",), actor="system")
     tx.record(
         Event(
@@ -170,13 +240,15 @@ async def _hold_the_rest(tx: Transaction, announcement_id: int) -> None:
     await open_hold(tx, announcement_id, kind="canary", reason=reason, owner=row.author, wave_id=row.id)
 
 
-async def canary_went_well(tx: Transaction, announcement_id: int) -> bool:
-    """Say whether enough of the canary was accepted."""
+async def canary_so_far(tx: Transaction, announcement_id: int) -> Canary:
+    """Count the canary of an announcement."""
     row = await tx.row(
         "SELECT count(*) AS people, "
-        "sum(CASE WHEN d.state IN ('accepted', 'delivered') THEN 1 ELSE 0 END) AS good "
+        "sum(CASE WHEN d.state IN ('accepted', 'delivered') THEN 1 ELSE 0 END) AS good, "
+        "sum(CASE WHEN d.state IN ('planned', 'handing-over', 'deferred', 'unknown') THEN 1 ELSE 0 END) "
+        "AS open "
         "FROM delivery d JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id "
         "WHERE d.announcement_id = :id AND w.number = 0",
         id=announcement_id,
     )
-    return row is not None and row.people > 0 and 100 * (row.good or 0) >= CANARY_GOOD_ENOUGH * row.people
+    return Canary(row.people, row.good or 0, row.open or 0) if row is not None else Canary(0, 0, 0)

@@ -141,9 +141,12 @@ class BatchRun:
             halted = self._stop() or bool(self._halt)
             if not halted and not ready and ids:
                 part = [ids.popleft() for _ in range(min(low, len(ids)))]
-                prepared, endings = await self._loader.prepare(part, self._now())
-                ready.extend(prepared)
-                self._endings += endings
+                loaded = await self._loader.prepare(part, self._now(), self._window)
+                ready.extend(loaded.prepared)
+                self._endings += loaded.endings
+                if loaded.later:
+                    async with self._store.begin() as tx:
+                        await batches.postpone(tx, loaded.later)
                 continue
             room = self._flow.allowed - len(self._open)
             if not halted and ready and room >= min(low, len(ready)):
@@ -171,20 +174,15 @@ class BatchRun:
         endings, self._endings = self._endings, []
         if not (settled or endings or chosen):
             return
-        openings = [one.opening() for one in chosen]
-        pause = 0.1
-        while True:
-            try:
-                flushed = await batches.flush(self._store, self._lease, settled, openings, endings)
-                break
-            except (SQLAlchemyError, OSError):
-                # The store is unwell: keep the answers, send nothing new, try again with the same lease.
-                if asyncio.get_running_loop().time() > self._lease_ends:
-                    raise LostLease from None
-                openings, chosen = [], []
-                self._halt = self._halt or "store-unwell"
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+        try:
+            flushed = await self._commit(settled, [one.opening() for one in chosen], endings)
+        except LostLease:
+            raise
+        except BaseException:
+            # Not written: whoever flushes next, at the latest the end of the run, has them again.
+            self._settled[:0] = settled
+            self._endings[:0] = endings
+            raise
         self._closed += len(settled)
         if flushed.control != "run":
             self._halt = self._halt or flushed.control
@@ -193,6 +191,22 @@ class BatchRun:
                 task = asyncio.create_task(self._hand_over(one))
                 self._open.add(task)
                 task.add_done_callback(self._finished)
+
+    async def _commit(
+        self, settled: list[Settled], openings: list[batches.Opening], endings: list[Ending]
+    ) -> batches.Flushed:
+        pause = 0.1
+        while True:
+            try:
+                return await batches.flush(self._store, self._lease, settled, openings, endings)
+            except (SQLAlchemyError, OSError):
+                # The store is unwell: keep the answers, send nothing new, try again with the same lease.
+                if asyncio.get_running_loop().time() > self._lease_ends:
+                    raise LostLease from None
+                openings = []
+                self._halt = self._halt or "store-unwell"
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)

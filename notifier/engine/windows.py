@@ -12,6 +12,7 @@ from notifier.clock import from_instant, to_instant
 
 FALLBACK_ZONE = "Etc/UTC"
 SECOND = 1_000_000
+MINUTE = 60 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,16 @@ class Window:
         )
         if inside:
             return instant
-        opening = datetime.combine(local.date(), self.opens, local.tzinfo)
-        if opening <= local:
-            opening = datetime.combine(local.date() + timedelta(days=1), self.opens, local.tzinfo)
-        return to_instant(opening)
+        openings = [
+            to_instant(
+                datetime.combine(local.date() + timedelta(days=day), self.opens, local.tzinfo).replace(
+                    fold=fold
+                )
+            )
+            for day in (0, 1)
+            for fold in (0, 1)  # An hour that comes twice opens twice.
+        ]
+        return min(opening for opening in openings if opening > instant)
 
 
 @lru_cache(maxsize=1024)

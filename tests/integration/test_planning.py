@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from notifier.channels import Outcome, OutcomeKind
 from notifier.clock import to_instant
 from notifier.engine import control, schedule
 from notifier.engine.planning import plan
 from notifier.errors import Conflict
 from notifier.keys import Keys
+from notifier.settings import SendingSettings
 from notifier.store import Store
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
@@ -157,3 +159,97 @@ async def test_closing_needs_nothing_open_and_commits_to_all_outcomes(
     await run_next(store, keys, ScriptedChannel(), tmp_path)
     async with store.begin() as tx:
         assert await control.close(tx, world.CODE, operator="ben") == {"accepted": 5}
+
+
+async def _work(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> None:
+    while await run_next(store, keys, channel, folder):
+        pass
+
+
+async def test_a_canary_that_recovers_lets_every_wave_go(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """While canary deliveries are open it is judged again and again, and no wave overtakes a held one."""
+    await world.released(store, keys, 40, canary=10, canary_hold_minutes=10, waves=2, wave_every_minutes=10)
+    await start(store)
+    later = Outcome(OutcomeKind.DEFERRED, code=451, reason="throttled", retry_after=800)
+    channel = ScriptedChannel()
+    async with store.read() as tx:
+        rows = await tx.rows(
+            "SELECT c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
+            "JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id WHERE w.number = 0"
+        )
+    for row in rows[:4]:
+        channel.answer(world.address(int(row.number[1:])), later)
+    for _ in range(40):
+        await start(store)
+        await _work(store, keys, channel, tmp_path)
+        held = [state for _, _, state in await waves(store)]
+        assert held != ["ready", "held", "ready"]
+        clock.advance(minutes=1)
+    assert await states(store) == {"accepted": 40}
+    async with store.read() as tx:
+        assert not await tx.scalar("SELECT count(*) FROM hold WHERE ended_at IS NULL")
+
+
+async def test_a_canary_that_stays_bad_says_so_and_can_be_resumed(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The hold tells what happened and alerts anew; a person can still let the waves go."""
+    await world.released(store, keys, 20, canary=4, canary_hold_minutes=10)
+    await start(store)
+    channel = ScriptedChannel()
+    async with store.read() as tx:
+        rows = await tx.rows(
+            "SELECT c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
+            "JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id WHERE w.number = 0"
+        )
+    for row in rows[:3]:
+        channel.answer(world.address(int(row.number[1:])), DEAD)
+    await _work(store, keys, channel, tmp_path)
+    clock.advance(minutes=11)
+    await start(store)
+    async with store.read() as tx:
+        hold = await tx.row("SELECT reason, alerted_at FROM hold WHERE ended_at IS NULL")
+        assert hold is not None
+        assert "1 of 4" in hold.reason
+    async with store.begin() as tx:
+        assert await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE) == 1
+    await _work(store, keys, channel, tmp_path)
+    assert len(channel.sent) == 20
+
+
+async def test_the_window_holds_at_the_hand_over_too(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Whatever delayed the sending, nobody is written to outside their hours."""
+    await world.released(store, keys, 5, window={"from": "08:00", "to": "09:30"})
+    await start(store)
+    clock.advance(hours=6)
+    channel = ScriptedChannel()
+    await _work(store, keys, channel, tmp_path)
+    assert channel.sent == []
+    clock.advance(hours=17, minutes=5)
+    await _work(store, keys, channel, tmp_path)
+    assert await states(store) == {"accepted": 5}
+
+
+async def test_a_held_delivery_has_an_owner(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """What waits for a decision opens a hold, and the decision ends it."""
+    await world.released(store, keys, 1)
+    await start(store)
+    channel = ScriptedChannel({world.address(0): [Outcome(OutcomeKind.UNKNOWN, reason="lost")]})
+    settings = SendingSettings(unknown_policy="hold", quarantine_seconds=1)
+    await run_next(store, keys, channel, tmp_path, settings)
+    clock.advance(minutes=1)
+    await run_next(store, keys, channel, tmp_path, settings)
+    async with store.begin() as tx:
+        hold = await tx.row("SELECT kind, owner FROM hold WHERE ended_at IS NULL")
+        assert hold is not None
+        assert tuple(hold) == ("in-doubt", "anna")
+        reference = await tx.scalar("SELECT reference FROM delivery")
+        await control.send_again(tx, reference, operator="ben", dispatcher=INLINE)
+    async with store.read() as tx:
+        assert not await tx.scalar("SELECT count(*) FROM hold WHERE ended_at IS NULL")

@@ -184,7 +184,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(
     assert first is not None
     loader = Loader(store, keys, world.PlainFinisher(), Policy(hold_unknown=False, unknown_most=3))
     now = int(clock.now().timestamp() * 1_000_000)
-    prepared, _ = await loader.prepare(await loader.due(first, now), now)
+    prepared = (await loader.prepare(await loader.due(first, now), now)).prepared
     await batches.flush(store, first, [], [one.opening() for one in prepared], [])
     clock.advance(seconds=20)
     if store.dialect == "postgresql":
@@ -206,7 +206,7 @@ async def test_a_spilled_answer_settles_what_a_crash_left_open(
     assert lease is not None
     loader = Loader(store, keys, world.PlainFinisher(), Policy(hold_unknown=False, unknown_most=3))
     now = int(clock.now().timestamp() * 1_000_000)
-    prepared, _ = await loader.prepare(await loader.due(lease, now), now)
+    prepared = (await loader.prepare(await loader.due(lease, now), now)).prepared
     await batches.flush(store, lease, [], [one.opening() for one in prepared], [])
     spill = Spill(tmp_path)
     spill.note(
