@@ -86,14 +86,18 @@ class Settled:
         }
         disclosures = [Disclosure("recipient", recipient)]
         if outcome.text:
-            disclosures.append(Disclosure("response", {"text": outcome.text}))
+            disclosures.append(Disclosure("response", {"text": self._reply().decode()}))
         return Event(_ACTIONS[outcome.kind], facts, disclosures, self.subject)
 
     def sealed_reply(self) -> bytes | None:
         """Return the server's reply text, sealed; ``None`` where there is none."""
         if self.subject is None or not self.outcome.text:
             return None
-        return self.subject.seal(self.outcome.text.encode(), RESPONSE_CONTEXT)
+        return self.subject.seal(self._reply(), RESPONSE_CONTEXT)
+
+    def _reply(self) -> bytes:
+        """Return the reply as UTF-8, whatever a channel has read: what a server writes stops no commit."""
+        return self.outcome.text.encode("utf-8", "replace")
 
 
 async def record_attempts(tx: Transaction, settled: Sequence[Settled]) -> None:

@@ -55,6 +55,20 @@ async def test_an_outcome_carries_the_answer(line: Line) -> None:
     assert (outcome.relay, outcome.handed_over) == ("main", True)
 
 
+async def test_an_answer_in_another_encoding_is_still_text(line: Line) -> None:
+    """Bytes that are no UTF-8 become replacement characters; the acceptance counts."""
+    async with line(Script("*", stage="body", reply="250 2.0.0 angenommen f\udcfcr Sie")) as (ready, _):
+        outcome = await ready.send(envelope())
+    assert (outcome.kind, outcome.text) == (ACCEPTED, "2.0.0 angenommen f\ufffdr Sie")
+
+
+async def test_a_refusal_in_another_encoding_is_still_text(line: Line) -> None:
+    """At RCPT too, whichever way the session reads it."""
+    async with line(Script("*", reply="450 4.2.2 Postfach \udcfcberf\udcfcllt")) as (ready, _):
+        outcome = await ready.send(envelope())
+    assert (outcome.reason, outcome.text) == ("mailbox-full", "4.2.2 Postfach \ufffdberf\ufffdllt")
+
+
 async def test_the_caller_hears_the_outcome_before_anything_else(line: Line) -> None:
     """``settled`` is called exactly once, with what ``send`` then returns."""
     notes: list[Outcome] = []

@@ -7,6 +7,7 @@ import resource
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +24,7 @@ from notifier.keys import Keys
 from notifier.store import Store, Transaction
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
-from tests.integration.test_sending import QUARANTINE, claim, start, states
+from tests.integration.test_sending import QUARANTINE, claim, run_next, start, states
 from tests.integration.test_worker import live, parts, running, until
 
 __all__ = ["live"]
@@ -64,6 +65,36 @@ async def test_a_schedule_that_fails_stops_no_other(store: Store, keys: Keys) ->
     assert [(one.kind, one.failed) for one in fired] == [("release", "ZeroDivisionError"), ("wave", "")]
     assert await schedule.next_fire(store) == 1
     assert await claim(store) is not None
+
+
+async def test_an_answer_that_no_encoding_fits_is_committed(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """What a server writes never keeps its own answer, or anybody else's, out of the store."""
+    await world.released(store, keys, 3)
+    await start(store)
+    odd = Outcome(OutcomeKind.ACCEPTED, code=250, text="f\udcfcr Sie")
+    await run_next(store, keys, ScriptedChannel({world.address(1): [odd]}), tmp_path)
+    assert await states(store) == {"accepted": 3}
+
+
+async def test_a_commit_that_fails_unexpectedly_loses_no_answer(
+    store: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run breaks off, yet what was answered goes into the store as it ends."""
+    await world.released(store, keys, 3)
+    await start(store)
+    flush, failed = batches.flush, []
+
+    async def failing(*given: Any) -> batches.Flushed:
+        if given[2] and not failed:
+            failed.append(len(given[2]))
+            raise ZeroDivisionError
+        return await flush(*given)
+
+    monkeypatch.setattr(batches, "flush", failing)
+    with pytest.raises(ZeroDivisionError):
+        await run_next(store, keys, ScriptedChannel(), tmp_path)
+    assert failed == [3]
+    assert await states(store) == {"accepted": 3}
 
 
 async def test_a_process_takes_no_batch_over_from_itself(store: Store, keys: Keys, clock: FakeClock) -> None:

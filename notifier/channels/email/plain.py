@@ -8,6 +8,7 @@ import aiosmtplib
 
 from notifier.channels.email.carrier import Owner
 from notifier.channels.email.replies import Reply, Stage
+from notifier.channels.email.text import readable
 from notifier.channels.email.transfer import Offers, Transfer, Unusable, unknown
 
 _CLOSING = 421
@@ -85,14 +86,14 @@ class PlainSession:
                 stage = "body"
                 reply = await self._body(transfer)
             if stage == "body" and reply.code // 100 == 2:
-                self._owner.ended(transfer, stage, Reply(*reply))
+                self._owner.ended(transfer, stage, _reply(reply.code, reply.message))
             else:
-                await self._refused(transfer, stage, Reply(*reply))
+                await self._refused(transfer, stage, _reply(reply.code, reply.message))
         except aiosmtplib.SMTPResponseException as error:
-            await self._refused(transfer, stage, Reply(error.code, error.message))
+            await self._refused(transfer, stage, _reply(error.code, error.message))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             timed_out = isinstance(error, TimeoutError)
-            self._lose(transfer, "no-answer" if timed_out else "connection-lost", str(error))
+            self._lose(transfer, "no-answer" if timed_out else "connection-lost", readable(str(error)))
 
     async def _body(self, transfer: Transfer) -> aiosmtplib.SMTPResponse:
         protocol = self._client.protocol
@@ -159,3 +160,7 @@ class PlainSession:
             self.retire()
         else:
             self._watch = self._loop.call_later(self._owner.idle_seconds, self._check_idle)
+
+
+def _reply(code: int, message: str) -> Reply:
+    return Reply(code, readable(message))

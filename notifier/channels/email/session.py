@@ -7,6 +7,7 @@ import ssl
 
 import aiosmtplib
 
+from notifier.channels.email.text import readable
 from notifier.channels.email.transfer import Offers
 from notifier.errors import NotifierError
 from notifier.settings import RelaySettings
@@ -87,7 +88,7 @@ def _explained(relay: RelaySettings, error: Exception) -> SessionFailed:
     if isinstance(cause, ssl.SSLError) or "STARTTLS" in str(error):
         return SessionFailed(
             "relay-tls",
-            f"relay {relay.name} does not speak TLS as configured: {error}",
+            f"relay {relay.name} does not speak TLS as configured: {readable(str(error))}",
             advice='Port 587 usually wants tls = "starttls", port 465 tls = "implicit".',
         )
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
@@ -98,9 +99,13 @@ def _explained(relay: RelaySettings, error: Exception) -> SessionFailed:
             advice="Check username and password of the relay.",
         )
     if relay.username and "auth" in str(error).lower():
-        return SessionFailed("relay-login", f"relay {relay.name} offers no login we know: {error}")
+        return SessionFailed(
+            "relay-login", f"relay {relay.name} offers no login we know: {readable(str(error))}"
+        )
     code = error.code if isinstance(error, aiosmtplib.SMTPResponseException) else 0
-    return SessionFailed("relay-down", f"relay {relay.name} cannot be reached: {error}", code=code)
+    return SessionFailed(
+        "relay-down", f"relay {relay.name} cannot be reached: {readable(str(error))}", code=code
+    )
 
 
 def offers_of(client: aiosmtplib.SMTP) -> Offers:

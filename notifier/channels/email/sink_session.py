@@ -111,7 +111,7 @@ class SinkSession(asyncio.Protocol):
             if not (self._body() if self._in_body else self._command()):
                 break
         if self._answers:
-            self._transport.write("".join(self._answers).encode())
+            self._transport.write("".join(self._answers).encode("utf-8", "surrogateescape"))
             self._answers.clear()
         if self._closing:
             self._transport.close()

@@ -22,6 +22,14 @@ def header_text(field: str, value: str) -> str:
     return value.strip(" ")
 
 
+def readable(reply: str) -> str:
+    """Return what aiosmtplib read from a server with the bytes that are no UTF-8 replaced.
+
+    It keeps them as halves of surrogate pairs, which neither the store nor the trail can hold.
+    """
+    return reply if reply.isascii() else reply.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def body_bytes(field: str, value: str) -> bytes:
     """Return ``value`` as UTF-8 with CRLF line ends and one at its end; control characters are refused."""
     try:
