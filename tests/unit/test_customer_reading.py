@@ -65,6 +65,25 @@ def test_a_stray_quote_spoils_one_row_only(tmp_path: Path) -> None:
     assert not any(row.fault for row in found[2:])
 
 
+def test_two_stray_quotes_swallow_nobody(tmp_path: Path) -> None:
+    """A quote that the next customer's row happens to close refuses both rows; the others are read."""
+    text = 'number,email,name\n1,lea@x.test,"Lea\n2,ben@x.test,Ben"\n3,cy@x.test,Cy\n'
+    found = list(table_of(tmp_path, text).rows())
+    assert [(row.line, row.fault) for row in found] == [(2, "row-stray"), (3, "row-stray"), (4, "")]
+    text = 'number,name\nC-1,"Lea\nC-12,Ben\nC-3,Cy"\n'
+    found = list(table_of(tmp_path, text).rows())
+    assert [(row.line, row.fault) for row in found] == [(2, "row-stray"), (3, ""), (4, "row-stray")]
+
+
+def test_cells_of_several_lines_stay_cells(tmp_path: Path) -> None:
+    """Addresses with commas are no rows; where it cannot be told, the row is used and reported."""
+    text = 'number,email,address\n1,a@x.test,"Street 1\n12, Ulm"\n2,b@x.test,"Street 1\n12,Ulm,DE"\n'
+    found = list(table_of(tmp_path, text).rows())
+    assert [(row.line, row.fault) for row in found] == [(2, ""), (4, "row-lines")]
+    assert found[1].cells[2] == "Street 1\n12,Ulm,DE"
+    assert rows(table_of(tmp_path, 'number,address\n1,"A Street\nUlm, DE"\n')) == [["1", "A Street\nUlm, DE"]]
+
+
 def test_quotes_inside_cells_are_read_leniently(tmp_path: Path) -> None:
     """Text behind a closing quote is no reason to refuse a row."""
     assert rows(table_of(tmp_path, 'number,name\n1,"The" Person\n2,b\n'))[0] == ["1", "The Person"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 _LONGEST_LINE = 1 << 20
 _MOST_LINES = 100
 _SAMPLE_ROWS = 50
+_DIGITS = re.compile(r"\d+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 csv.field_size_limit(_LONGEST_LINE)
 
 
@@ -53,7 +56,10 @@ class DelimitedTable:
         for row in records:
             cells = row.cells
             count = len(cells)
-            if count == width or row.fault:
+            if count == width and row.fault == "row-lines":
+                place = next((place for place, cell in enumerate(cells) if len(cell.splitlines()) > 1), 0)
+                yield row._replace(column=self.headers[place])
+            elif count == width or row.fault not in ("", "row-lines"):
                 yield row
             elif count > width:
                 extra = any(cell.strip() for cell in cells[width:])
@@ -112,16 +118,23 @@ class _Feed:
 
 def _parse(feed: _Feed, delimiter: str) -> Iterator[RawRow]:
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
+    width = closing = 0
     while True:
         feed.taken.clear()
         begin = feed.line + 1
-        fault = ""
+        fault = "row-stray" if begin == closing else ""
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
             cells, fault = _recover(feed, delimiter)
+        width = width or len(cells)
+        fault = fault or _swallowed(feed.taken, delimiter, width)
+        if fault == "row-stray" and len(feed.taken) > 1:
+            closing = begin + len(feed.taken) - 1
+            feed.give_back()
+            cells = _plain(feed.taken[0], delimiter)
         if feed.taken and len(feed.taken[-1]) >= _LONGEST_LINE:
             feed.skip_rest_of_line()
             cells, fault = [cell[:100] for cell in cells[:50]], "row-huge"
@@ -135,8 +148,46 @@ def _recover(feed: _Feed, delimiter: str) -> tuple[list[str], str]:
     if len(feed.taken) == 1 and feed.taken[0].count('"') % 2 == 0:
         return next(csv.reader(feed.taken, delimiter=delimiter)), ""
     feed.give_back()
-    line = feed.taken[0]
-    return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_NONE), []), "row-quote"
+    return _plain(feed.taken[0], delimiter), "row-quote"
+
+
+def _plain(line: str, delimiter: str) -> list[str]:
+    """Return the cells of one line as if quotes meant nothing."""
+    return next(csv.reader([line], delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
+
+
+def _swallowed(lines: list[str], delimiter: str, width: int) -> str:
+    """Say whether quotes join rows: ``row-stray`` where a later line is made like the first one,
+    ``row-lines`` where it merely has as many cells, and nothing where it is the text of a cell.
+    """
+    if len(lines) == 1:
+        return ""
+    first, found = _plain(lines[0], delimiter), ""
+    for line in lines[1:]:
+        cells = _plain(line, delimiter)
+        if len(cells) != width or width < 2:
+            continue
+        if _alike(first, cells):
+            return "row-stray"
+        # Two cells are any sentence with a comma.
+        found = found or ("row-lines" if width > 2 else "")
+    return found
+
+
+def _alike(first: list[str], later: list[str]) -> bool:
+    """Tell whether a line is made as the row's first one: the same kind of number, addresses in the same
+    places, and no space behind a delimiter as in sentences.
+    """
+    if any(cell.startswith(" ") for cell in later[1:]):
+        return False
+    places = [{place for place, cell in enumerate(cells) if "@" in cell} for cells in (first, later)]
+    if places[0] != places[1]:
+        return False
+    return bool(places[0]) or (any(map(str.isdigit, first[0])) and _shape(first[0]) == _shape(later[0]))
+
+
+def _shape(cell: str) -> str:
+    return _LETTERS.sub("a", _DIGITS.sub("0", cell.strip().strip('"')))
 
 
 def open_delimited(path: Path, probe: Probe, options: Options) -> DelimitedTable:
