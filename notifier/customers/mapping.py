@@ -78,6 +78,12 @@ def map_columns(
     wanted = {_column(headers, name): field for field, names in given.items() for name in names}
     out = {_column(headers, name) for name in ignored}
     clear = {_column(headers, name) for name in selectable}
+    for index in clear - out - set(wanted):
+        if field := _guess(headers[index]):
+            raise BadInput(
+                f"the column {headers[index]!r} holds the field {field}, which is no free attribute",
+                advice="Leave it out of --selectable; if it means something else, rename it in the file.",
+            )
     taken = set(given)
     made = []
     for index, header in enumerate(headers):
@@ -95,7 +101,7 @@ def map_columns(
     if "number" not in {column.field for column in made if column.how in ("given", "guessed")}:
         raise BadInput(
             "no column holds the customer number",
-            advice=f"Name it with --map number=COLUMN; the columns are: {', '.join(headers)}.",
+            advice=f"Name it with --map number=COLUMN. {_listed(headers)}",
         )
     return tuple(made)
 
@@ -122,7 +128,14 @@ def _column(headers: Sequence[str], name: str) -> int:
     same = [index for index, header in enumerate(headers) if folded(header) == folded(name)]
     if len(same) == 1:
         return same[0]
-    raise BadInput(f"the file has no column {name!r}", advice=f"Its columns are: {', '.join(headers)}.")
+    raise BadInput(f"the file has no column {name!r}", advice=_listed(headers))
+
+
+def _listed(headers: Sequence[str]) -> str:
+    """Name the columns, unless none has a known name: the first row may be a customer's then."""
+    if any(map(_guess, headers)):
+        return f"The columns are: {', '.join(headers)}."
+    return "No column has a known name: does the file begin with a row of names?"
 
 
 @cache
