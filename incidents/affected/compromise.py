@@ -8,6 +8,7 @@ from itertools import islice
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import keep_act, read_note, require_open
+from incidents.affected.barring import bar_compromised
 from incidents.affected.criteria import read_channels
 from incidents.affected.listing import Entry, PeopleList
 from incidents.affected.lists import INVALID, UNMATCHED, ProblemRow
@@ -149,6 +150,7 @@ async def _keep(
     tx: Transaction, incident: Incident, what: str, *, reason: str, people: int, actor: str
 ) -> None:
     await keep_act(tx, incident, kind="compromise", what=what, note=reason, people=people, actor=actor)
+    await bar_compromised(tx, incident, actor=actor)
     tx.record(
         Event(
             IncidentAction.CONTACT_POINTS_COMPROMISED,

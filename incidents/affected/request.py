@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from incidents.affected.accounts import ROLES, AccountsTold, for_accounts
 from incidents.affected.acts import Counted
+from incidents.affected.barring import bar_compromised
 from incidents.affected.compromise import compromise_addresses
 from incidents.affected.criteria import Exposure, by_criteria
 from incidents.affected.listing import PeopleList
@@ -98,6 +99,8 @@ async def carry_out(tx: Transaction, keys: Keys, incident: Incident, request: Re
         done.counted = await by_hand(
             tx, keys, incident, request.typed, exposure, basis=basis, compromised=channels, actor=actor
         )
+    if channels:
+        await bar_compromised(tx, incident, actor=actor)
     if request.addresses:
         marked = await compromise_addresses(tx, keys, incident, request.addresses, reason=basis, actor=actor)
         done.compromised_points, done.unused_addresses = marked.points, marked.problems

@@ -20,6 +20,7 @@ class AuditAction(StrEnum):
     OPERATOR_RETIRED = "operator:retired"
     OPERATOR_REFUSED = "operator:refused"
     AUDIENCE_FROZEN = "audience:frozen"
+    AUDIENCE_BARRED = "audience:barred"
     ANNOUNCEMENT_DRAFTED = "announcement:drafted"
     ANNOUNCEMENT_REVISED = "announcement:revised"
     ANNOUNCEMENT_RESET = "announcement:reset"

@@ -17,10 +17,12 @@ CHUNK = 1000
 _SELECT = (
     "SELECT m.id, m.variant, m.locale, m.categories, m.new_categories, m.sealed AS details,"
     " m.customer_id, c.uid AS person, c.sealed AS customer, k.wrapped, p.sealed AS point,"
-    " p.state AS point_state, h.uid AS holder, hk.wrapped AS holder_wrapped"
+    " CASE WHEN b.member_id IS NULL THEN p.state ELSE 'barred' END AS point_state,"
+    " h.uid AS holder, hk.wrapped AS holder_wrapped"
     " FROM audience_member m JOIN customer c ON c.id = m.customer_id"
     " LEFT JOIN subject_key k ON k.customer_id = m.customer_id"
     " LEFT JOIN contact_point p ON p.id = m.contact_point_id"
+    " LEFT JOIN barred_member b ON b.member_id = m.id"
     " LEFT JOIN customer h ON h.id = p.customer_id"
     " LEFT JOIN subject_key hk ON hk.customer_id = p.customer_id"
 )

@@ -218,6 +218,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("author", sa.String(), nullable=False),
+        sa.Column("editors", sa.String(), nullable=True),
         sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("audience_digest", sa.String(), nullable=False),
         sa.Column("texts_digest", sa.String(), nullable=False),
@@ -611,6 +612,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("schedule_id", "fire_at"),
+    )
+    op.create_table(
+        "barred_member",
+        sa.Column("member_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("barred_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["member_id"],
+            ["audience_member.id"],
+        ),
+        sa.PrimaryKeyConstraint("member_id"),
     )
     op.create_table(
         "notice",

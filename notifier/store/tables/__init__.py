@@ -18,7 +18,7 @@ from notifier.store.tables.announcements import (
     SetAside,
     Wave,
 )
-from notifier.store.tables.audiences import Audience, AudienceMember
+from notifier.store.tables.audiences import Audience, AudienceMember, BarredMember
 from notifier.store.tables.audit import (
     AuditEvent,
     AuditPending,
@@ -60,6 +60,7 @@ __all__ = [
     "AudienceMember",
     "AuditEvent",
     "AuditPending",
+    "BarredMember",
     "ContactPoint",
     "Customer",
     "Delivery",

@@ -62,3 +62,11 @@ class AudienceMember(SQLModel, table=True):
     """How it is known that this person is affected."""
     sealed: bytes | None = None
     """Facts about this person only (last four digits, affected records): sealed JSON, context ``member``."""
+
+
+class BarredMember(SQLModel, table=True):
+    """A member whose contact point became one that must not be used, after the freeze."""
+
+    __tablename__ = "barred_member"
+    member_id: int = big(primary_key=True, foreign_key="audience_member.id")
+    barred_at: int = big()

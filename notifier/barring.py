@@ -1,0 +1,62 @@
+"""Bars: people of a frozen audience whose contact point must not be used any more for what they are told.
+
+An audience never changes once it is frozen. Whoever asks for one may learn later that writing to some of
+these contact points would do harm; preflight and sending then treat them as unusable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from notifier.announcements import UNRELEASED
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
+from notifier.drafts import void_approvals
+from notifier.store import Transaction
+
+REASON = "contact points of its audience may not be used any more"
+
+
+async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[str, Any], actor: str) -> int:
+    """Bar the contact points of members ``m`` with points ``p`` that ``condition`` is true of.
+
+    In all audiences about ``subject``. What was made and approved for them before the release is void;
+    what is released suppresses their deliveries. Returns how many people are newly barred.
+    """
+    people = await tx.write(
+        "INSERT INTO barred_member (member_id, barred_at) SELECT m.id, CAST(:barred_at AS bigint)"
+        " FROM audience_member m JOIN audience u ON u.id = m.audience_id"
+        " JOIN contact_point p ON p.id = m.contact_point_id"
+        " WHERE u.subject = :barred_subject AND m.state = 'due'"
+        " AND NOT EXISTS (SELECT 1 FROM barred_member b WHERE b.member_id = m.id)"
+        f" AND ({condition}) ON CONFLICT DO NOTHING",
+        {**params, "barred_subject": subject, "barred_at": tx.now_us()},
+    )
+    if not people:
+        return 0
+    for row in await tx.rows(
+        "SELECT n.id, n.state FROM announcement n WHERE n.audience_id IN (SELECT m.audience_id"
+        " FROM barred_member b JOIN audience_member m ON m.id = b.member_id"
+        " JOIN audience u ON u.id = m.audience_id WHERE u.subject = :subject AND b.barred_at = :now)"
+        " ORDER BY n.id",
+        subject=subject,
+        now=tx.now_us(),
+    ):
+        await _void(tx, row.id, actor)
+    tx.record(
+        Event(
+            AuditAction.AUDIENCE_BARRED, {"actor": f"operator:{actor}", "subject": subject, "people": people}
+        )
+    )
+    return people
+
+
+async def _void(tx: Transaction, announcement_id: int, actor: str) -> None:
+    """Have the notices of an unreleased announcement made anew, one half made included."""
+    lock = " FOR UPDATE" if tx.dialect == "postgresql" else ""
+    state = await tx.scalar(f"SELECT state FROM announcement WHERE id = :id{lock}", id=announcement_id)
+    if state not in UNRELEASED:
+        return
+    await void_approvals(tx, announcement_id, REASON, actor=actor)
+    await tx.write("UPDATE announcement SET preflight_inputs = '' WHERE id = :id", {"id": announcement_id})
