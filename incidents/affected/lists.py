@@ -31,10 +31,14 @@ _CHUNK = 500
 UNMATCHED = "unmatched"
 AMBIGUOUS = "ambiguous"
 INVALID = "invalid"
+UNKNOWN_DATA = "unknown-data"
+PARTLY_USED = "partly-used"
 REMEDIES = {
     UNMATCHED: "Nobody has this value. Correct it, or use --add-unknown.",
     AMBIGUOUS: "Several customers have it. Name them by customer number, or use --all-matches.",
     INVALID: "The row names nobody. Fill in a number, an e-mail address or a phone number.",
+    UNKNOWN_DATA: "None of its data categories is known, so it was not used. Correct them.",
+    PARTLY_USED: "It was used, without a data category that is unknown. Correct that one.",
 }
 
 
@@ -70,10 +74,15 @@ class ListResult:
 
     rows: int = 0
     brought_in: int = 0
-    unknown_categories: int = 0
-    """Rows that name a data category nobody knows; their other ones were used."""
     counted: Counted = field(default_factory=Counted)
     problems: list[ProblemRow] = field(default_factory=list)
+    partly: list[ProblemRow] = field(default_factory=list)
+    """Rows that name, among others, a data category nobody knows; their other ones were used."""
+
+    @property
+    def doubtful(self) -> list[ProblemRow]:
+        """Return every row to be looked at, by line."""
+        return sorted([*self.problems, *self.partly], key=lambda one: one.line)
 
     def by_problem(self) -> dict[str, int]:
         """Count the problems by kind."""
@@ -157,6 +166,10 @@ async def _resolve(
         if entry.fault or key is None:
             problems.append(ProblemRow(entry, INVALID))
             continue
+        words, strange = categories_of(entry)
+        if strange and not words:
+            problems.append(ProblemRow(entry, UNKNOWN_DATA))
+            continue
         if not ids and options.add_unknown:
             # Known by another column, or brought in by a row further up or an earlier upload.
             ids = await already_known(tx, keys, entry.values, country=options.country)
@@ -170,8 +183,8 @@ async def _resolve(
         if len(ids) != 1 and not (ids and options.all_matches):
             problems.append(ProblemRow(entry, AMBIGUOUS if ids else UNMATCHED))
             continue
-        words, strange = categories_of(entry)
-        result.unknown_categories += strange
+        if strange:
+            result.partly.append(ProblemRow(entry, PARTLY_USED))
         for customer_id in ids:
             _stage(staged, customer_id, words, details_of(entry))
     return list(staged.values()), problems

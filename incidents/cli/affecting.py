@@ -98,12 +98,12 @@ def affect(
         )
         done, people = await _carry_out(app, code, request, operator)
         if listed and done.rows and report:
-            write_problems(report, listed.headers, done.rows.problems)
+            write_problems(report, listed.headers, done.rows.doubtful)
         ignored = list(listed.ignored) if listed else []
         return done, {"people": people, "ignored_columns": ignored}
 
     done, more = run(act())
-    problems = [*(done.rows.problems if done.rows else ()), *done.unused_addresses]
+    problems = [*(done.rows.doubtful if done.rows else ()), *done.unused_addresses]
     app.show({**_plain(done), **more}, lambda: _print(code, done, more, report))
     if problems or (done.told and done.told.without_contact):
         raise typer.Exit(PARTIAL)
@@ -133,8 +133,9 @@ def _plain(done: Done) -> dict[str, Any]:
         made |= {
             "rows": done.rows.rows,
             "brought_in": done.rows.brought_in,
-            "unknown_categories": done.rows.unknown_categories,
+            "unknown_categories": len(done.rows.partly),
             "not_used": [{"line": one.line, "problem": one.problem} for one in done.rows.problems],
+            "partly_used": [{"line": one.line, "problem": one.problem} for one in done.rows.partly],
         }
     if done.told:
         made |= {
@@ -160,6 +161,6 @@ def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> 
         out.print(f"Columns not used: {escape(', '.join(more['ignored_columns']))}.")
     if done.told and done.told.without_contact:
         out.print(f"Accounts with nobody to tell: {escape(', '.join(done.told.without_contact))}.")
-    print_problems(done.rows.problems if done.rows else [], report)
+    print_problems(done.rows.doubtful if done.rows else [], report)
     print_problems(done.unused_addresses, None)
     out.print(f"{escape(code.upper())} has {more['people']} affected people now.")

@@ -126,6 +126,18 @@ def test_rows_that_cannot_be_used_are_reported(desk: Desk) -> None:
     assert report.stat().st_mode & 0o077 == 0
 
 
+def test_data_that_nobody_knows_ends_with_exit_code_3(desk: Desk) -> None:
+    """Each line is named, and the row that names nothing else puts nobody on the list."""
+    code = _declare(desk)
+    people = desk.file("l.csv", "email,data\nnew@example.com,name; hat\nother@example.com,hat\n")
+    more = ("--list", people, "--add-unknown", "--basis", "leak", "--operator", "alice")
+    exit_code, said = desk.say("incidents", "affect", code, *more)
+    assert exit_code == 3
+    assert "line 2: partly-used" in said
+    assert "line 3: unknown-data" in said
+    assert desk.count("affected") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [

@@ -62,6 +62,22 @@ async def test_who_shares_a_telephone_is_brought_in_and_shown(
     assert search["actor"] == "system"
 
 
+async def test_unknown_data_is_reported_and_nothing_assumed(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Only unknown categories: the row is not used. Some: used without them. Both are named by line."""
+    await add(store, keys, [person(f"C-{n}", f"p{n}@example.com") for n in range(3)])
+    incident = await declared(store)
+    text = "number,email,data\nC-0,,shoe-size\nC-1,,name; shoe-size\nC-2,,\n,new@example.com,hat\n"
+    result = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert [(one.line, one.problem) for one in result.doubtful] == [
+        (2, "unknown-data"),
+        (3, "partly-used"),
+        (5, "unknown-data"),
+    ]
+    assert result.brought_in == 0
+    found = await listed(store, incident)
+    assert found == {"C-1": ("name",), "C-2": ("password-hash", "email")}
+
+
 async def test_a_person_typed_twice_keeps_both_exposures(store: Store, keys: Keys) -> None:
     """The categories are joined; typed once without any, the incident's are among them."""
     await add(store, keys, [person("C-1", "lea@example.com"), person("C-2", "kim@example.com")])
