@@ -50,6 +50,8 @@ class Envelope:
     """Key of the destination's rate limit."""
     not_after: float | None = None
     """Moment of the event loop's clock after which the hand-over must not begin: the lease's end."""
+    withdrawn: Callable[[], bool] | None = None
+    """Asked just before the hand-over begins: whether the sender has changed its mind (pause, cancel)."""
 
 
 @dataclass(frozen=True, slots=True)

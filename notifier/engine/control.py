@@ -15,10 +15,10 @@ from notifier.audit.merkle import root
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import end_holds, open_hold
-from notifier.engine.windows import MINUTE
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
 from notifier.engine.sending import window_of
+from notifier.engine.windows import MINUTE
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 

@@ -36,6 +36,9 @@ from notifier.store import Store
 FLUSH_AFTER = 0.05
 """Seconds an answer waits at most for company before it is committed."""
 
+CONTROL_EVERY = 0.5
+"""Seconds between two looks for a pause or cancel while nothing is answered."""
+
 RELAY_DOWN = "relay-down"
 """No relay can be used: the batch stops opening hand-overs and waits. The channel says so too once a relay
 keeps answering that the trouble is with us (5.7.x).
@@ -43,6 +46,8 @@ keeps answering that the trouble is with us (5.7.x).
 
 OUR_LIMIT = "throttled"
 """With ``handed_over`` false: our own limit had no room yet; nobody refused anything."""
+
+_ENDS = {OutcomeKind.ACCEPTED: State.ACCEPTED, OutcomeKind.REJECTED: State.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class BatchRun:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._lease_ends = 0.0
+        self._control_seen = 0.0
         self._accepted = 0
         self._closed = 0
         self._halt = ""
@@ -138,7 +144,7 @@ class BatchRun:
             low = max(1, self._flow.allowed // 2)
             if self._failure is not None:
                 raise self._failure
-            halted = self._stop() or bool(self._halt)
+            halted = self._halted()
             if not halted and not ready and ids:
                 part = [ids.popleft() for _ in range(min(low, len(ids)))]
                 loaded = await self._loader.prepare(part, self._now(), self._window)
@@ -167,6 +173,23 @@ class BatchRun:
         except TimeoutError:
             if self._settled:
                 await self._flush([])
+            elif asyncio.get_running_loop().time() > self._control_seen + CONTROL_EVERY:
+                await self._look_at_control()
+
+    async def _look_at_control(self) -> None:
+        """Learn of a pause or cancel though nothing is answered: a slow relay must not delay it."""
+        self._control_seen = asyncio.get_running_loop().time()
+        with suppress(SQLAlchemyError, OSError):
+            async with self._store.read() as tx:
+                control = await tx.scalar(
+                    "SELECT control FROM announcement WHERE id = :id", id=self._lease.announcement_id
+                )
+            if control != "run":
+                self._halt = self._halt or str(control)
+
+    def _halted(self) -> bool:
+        """Whether nothing more may be begun: stopped, paused, cancelled, or in trouble."""
+        return self._stop() or bool(self._halt)
 
     async def _flush(self, chosen: list[Prepared]) -> None:
         """Commit what is known and open what was chosen; then hand over exactly what the store opened."""
@@ -223,6 +246,7 @@ class BatchRun:
             content=one.content,
             site=one.site,
             not_after=self._lease_ends - 1.0,
+            withdrawn=self._halted,
         )
         opened_at = self._now()
         began = asyncio.get_running_loop().time()
@@ -270,14 +294,14 @@ class BatchRun:
         )
 
     def _consequence(self, one: Prepared, outcome: Outcome, now: int) -> tuple[State, int]:
-        if outcome.kind is OutcomeKind.ACCEPTED:
-            return State.ACCEPTED, 0
-        if outcome.kind is OutcomeKind.REJECTED:
-            return State.REJECTED, 0
+        if end := _ENDS.get(outcome.kind):
+            return end, 0
         if outcome.kind is OutcomeKind.UNKNOWN:
             return State.UNKNOWN, now + int(self._settings.quarantine_seconds * SECOND)
         if now - one.message_date > self._settings.give_up_hours * 3600 * SECOND:
             return State.EXPIRED, 0
+        if not outcome.handed_over and outcome.reason != RELAY_DOWN and self._halted():
+            return State.DEFERRED, now  # Withdrawn before it was begun.
         if outcome.reason == OUR_LIMIT and not outcome.handed_over:
             return State.DEFERRED, now + int((outcome.retry_after or 1.0) * SECOND)
         due = self._back_off.wait(

@@ -13,6 +13,8 @@ import pytest
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.sequencer import Sequencer
+from notifier.channels.email import EmailChannel
+from notifier.channels.email.sink import LoopbackSink
 from notifier.clock import SystemClock
 from notifier.engine import control
 from notifier.engine.alerts import Alerts
@@ -21,7 +23,7 @@ from notifier.engine.holds import take_hold
 from notifier.engine.worker import Parts, Worker
 from notifier.errors import Conflict
 from notifier.keys import Keys
-from notifier.settings import AlertSettings, SendingSettings
+from notifier.settings import AlertSettings, EmailSettings, RelaySettings, SendingSettings
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
 from tests import world
@@ -187,3 +189,27 @@ async def test_a_hold_alerts_until_somebody_takes_it(live: Store, keys: Keys) ->
         await take_hold(tx, 1, operator="ben")
     assert await alerts.raise_due() == 0
     assert announcement
+
+
+async def test_pause_reaches_what_waits_for_a_slow_relay(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """Hand-overs that wait in the channel are withdrawn: after the pause only what had begun arrives."""
+    await world.released(live, keys, 60, batch_size=60)
+    async with LoopbackSink(wait=0.5, keep=True) as sink:
+        relay = RelaySettings(name="slow", host="127.0.0.1", port=sink.port, tls="none", max_connections=2)
+        channel = EmailChannel(EmailSettings(relays=(relay,)))
+        made = replace(parts(live, keys, ScriptedChannel(), tmp_path), channel=channel)
+        made = replace(made, settings=made.settings.model_copy(update={"concurrency": 40}))
+
+        async def some_accepted() -> bool:
+            return len(sink.accepted) >= 2
+
+        async def none_open() -> bool:
+            return "handing-over" not in await states(live)
+
+        async with running(made):
+            await until(some_accepted)
+            before = len(sink.accepted)
+            async with live.begin() as tx:
+                await control.pause(tx, world.CODE, operator="ben", reason="a wrong word")
+            await until(none_open)
+            assert len(sink.accepted) <= before + 4

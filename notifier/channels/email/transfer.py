@@ -75,8 +75,13 @@ class Transfer:
         self.settled = None
 
     def stale(self, now: float) -> bool:
-        """Say whether it must not be begun any more: cancelled, or past its time."""
-        return self.settled is None or (self.envelope.not_after is not None and now > self.envelope.not_after)
+        """Say whether it must not be begun any more: cancelled, withdrawn, or past its time."""
+        envelope = self.envelope
+        return (
+            self.settled is None
+            or (envelope.not_after is not None and now > envelope.not_after)
+            or (envelope.withdrawn is not None and envelope.withdrawn())
+        )
 
     def objection(self, offers: Offers) -> Unusable | None:
         """Say why a relay that offers this much cannot carry it."""
