@@ -116,11 +116,12 @@ async def compromise_addresses(
 
 
 def _index(sealer: Sealer, entry: Entry) -> bytes | None:
+    """Return the blind index of the mailbox or line, whichever way its address is spelled."""
     try:
         if address := entry.values.get("email"):
-            return sealer.indexes(emails.email(clean(address, [])))[0]
+            return sealer.indexes(emails.email(clean(address, [])))[1]
         if number := entry.values.get("phone"):
-            return sealer.indexes(phones.phone(clean(number, []), "", []))[0]
+            return sealer.indexes(phones.phone(clean(number, []), "", []))[1]
     except Faulty:
         pass
     return None
@@ -131,19 +132,19 @@ async def _mark(tx: Transaction, incident: Incident, indexes: Sequence[bytes]) -
         return set(), 0
     names = {f"index_{place}": index for place, index in enumerate(indexes)}
     source = (
-        "SELECT a.id AS affected_id, p.id AS point_id, p.value_index FROM contact_point p"
+        "SELECT a.id AS affected_id, p.id AS point_id, p.folded_index FROM contact_point p"
         " JOIN customer c ON c.id = p.customer_id OR c.guardian_id = p.customer_id"
         " JOIN affected a ON a.customer_id = c.id AND a.incident_id = :incident"
-        f" WHERE p.value_index IN ({', '.join(f':{name}' for name in names)})"
+        f" WHERE p.folded_index IN ({', '.join(f':{name}' for name in names)})"
     )
     params = {**names, "incident": incident.id}
-    rows = await tx.rows(f"SELECT DISTINCT value_index FROM ({source}) AS s", **params)
+    rows = await tx.rows(f"SELECT DISTINCT folded_index FROM ({source}) AS s", **params)
     points = await tx.write(
         f"INSERT INTO affected_compromised (affected_id, contact_point_id) SELECT affected_id, point_id"
         f" FROM ({source}) AS s WHERE true ON CONFLICT DO NOTHING",
         params,
     )
-    return {bytes(row.value_index) for row in rows}, points
+    return {bytes(row.folded_index) for row in rows}, points
 
 
 async def _keep(
