@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notifier.channels import OutcomeKind
 from notifier.channels.email.replies import Reply, classify, rules, waiting_time
@@ -42,6 +44,44 @@ DEFERRED, REJECTED = OutcomeKind.DEFERRED, OutcomeKind.REJECTED
         ("rcpt", 550, "5.6.7 SMTPUTF8 needed", REJECTED, "needs-smtputf8"),
         ("body", 554, "5.6.0 broken MIME", REJECTED, "content-refused"),
         ("rcpt", 451, "local error", DEFERRED, "try-later"),
+        ("body", 550, "5.4.5 Daily user sending limit exceeded.", DEFERRED, "about-us"),
+        ("body", 550, "Daily SMTP relay limit exceeded for customer", DEFERRED, "about-us"),
+        ("body", 554, "Message rejected: Email address is not verified. The following failed", DEFERRED, "about-us"),
+        ("body", 554, "Access denied: Sending paused for this account.", DEFERRED, "about-us"),
+        ("rcpt", 550, "Sender verify failed", DEFERRED, "about-us"),
+        ("rcpt", 550, "Verification failed for <b@x.test>\nNo Such User Here\nSender verify failed", DEFERRED, "about-us"),
+        ("rcpt", 550, "Verification failed for <b@x.test>\nCalled: 192.0.2.1\n550 No such user", DEFERRED, "about-us"),
+        ("rcpt", 550, "5.1.1 Sender verify failed: no such user here", DEFERRED, "about-us"),
+        ("rcpt", 550, "5.1.0 <b@x.test>: Sender address rejected: User unknown", DEFERRED, "about-us"),
+        ("rcpt", 550, "5.1.8 <b@x.test>: Sender address rejected: Domain not found", DEFERRED, "about-us"),
+        ("rcpt", 450, "4.1.8 <b@x.test>: Sender address rejected: Domain not found", DEFERRED, "about-us"),
+        ("rcpt", 550, "<c.example.com>: Helo command rejected: Host not found", DEFERRED, "about-us"),
+        ("rcpt", 550, "5.1.2 <c.example.com>: Helo command rejected: Host not found", DEFERRED, "about-us"),
+        ("rcpt", 550, "5.1.7 invalid address", DEFERRED, "about-us"),
+        ("body", 550, "Your account has been disabled", DEFERRED, "about-us"),
+        ("rcpt", 550, "Your account has been disabled", DEFERRED, "about-us"),
+        ("body", 550, "5.2.1 Your account has been disabled", DEFERRED, "about-us"),
+        ("body", 554, "This account is suspended", DEFERRED, "about-us"),
+        ("body", 554, "Transaction failed: unknown user-agent", REJECTED, "refused"),
+        ("rcpt", 554, "Transaction failed: unknown user-agent", REJECTED, "refused"),
+        ("mail", 454, "Throttling failure: Daily message quota exceeded.", DEFERRED, "throttled"),
+        ("body", 454, "Throttling failure: Daily message quota exceeded.", DEFERRED, "throttled"),
+        ("rcpt", 454, "Throttling failure: Maximum sending rate exceeded.", DEFERRED, "throttled"),
+        ("rcpt", 550, "5.2.1 The user you are trying to contact is receiving mail at a rate that", DEFERRED, "throttled"),
+        ("rcpt", 550, "<helo.sender@example.com>: User unknown in virtual mailbox table", REJECTED, "address-dead"),
+        ("rcpt", 550, "<spam@example.com>: Recipient address rejected: User unknown", REJECTED, "address-dead"),
+        ("rcpt", 550, "<r@x.test>... User unknown", REJECTED, "address-dead"),
+        ("rcpt", 550, "No Such User Here", REJECTED, "address-dead"),
+        ("rcpt", 550, "Unrouteable address", REJECTED, "address-dead"),
+        ("rcpt", 550, "sorry, no mailbox here by that name. (#5.1.1)", REJECTED, "address-dead"),
+        ("rcpt", 550, "Invalid recipient <r@x.test>", REJECTED, "address-dead"),
+        ("rcpt", 554, "delivery error: dd This user doesn't have an account", REJECTED, "address-dead"),
+        ("rcpt", 550, "The mailbox r@x.test does not exist", REJECTED, "address-dead"),
+        ("rcpt", 550, "User <r@x.test> not found", REJECTED, "address-dead"),
+        ("rcpt", 550, "mailbox is disabled", REJECTED, "address-dead"),
+        ("body", 550, "5.1.1 no such user", REJECTED, "address-dead"),
+        ("rcpt", 552, "The user has exceeded the storage quota", DEFERRED, "mailbox-full"),
+        ("body", 552, "message size exceeds the limit", REJECTED, "too-big"),
         ("rcpt", 550, "because", REJECTED, "refused"),
         ("rcpt", 550, "4.2.2 codes that disagree", DEFERRED, "mailbox-full"),
         ("data", 250, "not what was asked", DEFERRED, "relay-trouble"),
@@ -52,6 +92,20 @@ def test_an_answer_has_its_meaning(stage, code: int, text: str, kind: OutcomeKin
     """Status code first, then text, then the class of the reply code."""
     verdict = classify(stage, Reply(code, text))
     assert (verdict.kind, verdict.reason) == (kind, reason)
+
+
+@pytest.mark.parametrize("code", [450, 454])
+def test_a_quota_of_ours_slows_the_relay(code: int) -> None:
+    """It holds for all readers alike, so the relay and not one destination is sent to more slowly."""
+    assert classify("body", Reply(code, "Throttling failure: Daily message quota exceeded.")).slows == "relay"
+
+
+@given(name=st.sampled_from(["spam", "helo", "mailbox.full", "no.such.user", "policy", "greylist", "sender"]))
+def test_what_an_address_says_means_nothing(name: str) -> None:
+    """A server that repeats the reader's address says no more than one that does not."""
+    for text in ("because", "5.1.1 unknown", "mailbox full", "later"):
+        with_address = classify("rcpt", Reply(550, f"{text} <{name}@example.com>"))
+        assert with_address.reason == classify("rcpt", Reply(550, text)).reason
 
 
 def test_only_the_answer_to_the_body_accepts() -> None:

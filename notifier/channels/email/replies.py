@@ -13,6 +13,7 @@ from notifier.channels import OutcomeKind
 
 Stage = Literal["session", "mail", "rcpt", "data", "body"]
 _ENHANCED = re.compile(r"(?:^|[\s(\[#])([245])\.(\d{1,3})\.(\d{1,3})(?![.\d])")
+_ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@:;,]{1,255}>?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -109,8 +110,9 @@ def classify(stage: Stage, reply: Reply) -> Verdict:
         return Verdict(OutcomeKind.DEFERRED, "relay-trouble", enhanced, slows="relay")
     # Where the two disagree, the reply code decides the class (RFC 2034, section 4).
     status = f"{code // 100}{enhanced[1:]}" if enhanced else ""
+    words = _ADDRESS.sub("@", text) if "@" in text else text
     for rule in rules().rules:
-        if rule.holds(stage, code, status, text):
+        if rule.holds(stage, code, status, words):
             kind = rule.kind or (OutcomeKind.DEFERRED if code < 500 else OutcomeKind.REJECTED)
             asked = waiting_time(text) if kind is OutcomeKind.DEFERRED else None
             return Verdict(kind, rule.reason, enhanced, asked or rule.wait, rule.slows, asked)
