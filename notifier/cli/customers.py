@@ -244,6 +244,12 @@ def _rehearse(app_: Application, table: FileTable, rules: Rules, problems: Path 
 
 
 def _show_mapping(app_: Application, table: FileTable, columns: tuple[Column, ...]) -> None:
+    if table.guessed_encoding:
+        err.print(
+            f"The file is not UTF-8; it is read as {table.guessed_encoding}, which is a guess. If names look "
+            "wrong, give the right --encoding.",
+            markup=False,
+        )
     if app_.as_json:
         return
     shown = Table("column", "means", "because", title=escape(table.form), title_justify="left")

@@ -52,6 +52,16 @@ def test_bad_rows_end_with_exit_code_3(home: Path) -> None:
     assert not any(word in result.output for word in ("Secretname", "broken-address"))
 
 
+def test_a_guessed_encoding_is_told(home: Path) -> None:
+    """Whoever imports a file in an older encoding is told to look at the names."""
+    file = Path(written(home, ""))
+    file.write_bytes("number,name\n1,Łukasz Żółty\n2,Jörg Müller\n".encode("cp1250"))
+    told = notifier(home, "--json", "customers", "import", "--dry-run", str(file))
+    assert "which is a guess" in " ".join(told.stderr.split())
+    sure = notifier(home, "customers", "import", "--dry-run", "--encoding", "cp1250", str(file))
+    assert "guess." not in sure.output
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -49,6 +49,24 @@ def test_odd_bytes_far_down_do_not_change_the_encoding(tmp_path: Path) -> None:
     assert found[1000][1] == "J\udcf6rg"
 
 
+def test_few_letters_do_not_hide_that_it_is_utf8(tmp_path: Path) -> None:
+    """One damaged character beside one good one leaves the good one as it is."""
+    table = table_of(tmp_path, "number,name\n1,Jörg\n".encode() + b"2,M\xfcller\n")
+    assert (rows(table), table.guessed_encoding) == ([["1", "Jörg"], ["2", "M\udcfcller"]], "")
+
+
+@pytest.mark.parametrize("text", ["Łukasz Żółty", "Иван Петров", "山田太郎", "陳大文", "김철수"])
+def test_other_encodings_are_told_as_guesses(tmp_path: Path, text: str) -> None:
+    """Nothing in such a file says which encoding it has, unless the operator does."""
+    encoding = {"Ł": "cp1250", "И": "cp1251", "山": "shift_jis", "陳": "big5", "김": "euc_kr"}[text[0]]
+    content = ("number,name\n" + "".join(f"{n},{text}\n" for n in range(50))).encode(encoding)
+    guessed = table_of(tmp_path, content)
+    assert guessed.guessed_encoding
+    assert "(guessed)" in guessed.form
+    given = table_of(tmp_path, content, encoding=encoding)
+    assert (given.guessed_encoding, rows(given)[0][1]) == ("", text)
+
+
 def test_line_breaks_inside_quotes_keep_line_numbers_right(tmp_path: Path) -> None:
     """A row is named by the line it begins on; U+2028 ends no line."""
     table = table_of(tmp_path, 'number,name\r\n1,"two\r\nlines"\r\n\r\n2,a\u2028b\r\n')

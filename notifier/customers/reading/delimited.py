@@ -39,7 +39,8 @@ class DelimitedTable:
         self.digest = probe.digest
         self.size = probe.size
         shown = {"\t": "tab"}.get(delimiter, f"'{delimiter}'")
-        self.form = f"CSV, delimiter {shown}, {probe.encoding}"
+        self.form = f"CSV, delimiter {shown}, {probe.called}"
+        self.guessed_encoding = probe.encoding if probe.guessed else ""
         header = next(self._records(), None)
         self.headers = name_columns(header.cells if header else (), path.name)
         self._width = len(self.headers)

@@ -27,7 +27,8 @@ class JsonLinesTable:
         self._encoding = probe.encoding
         self.digest = probe.digest
         self.size = probe.size
-        self.form = f"JSON Lines, {probe.encoding}"
+        self.form = f"JSON Lines, {probe.called}"
+        self.guessed_encoding = probe.encoding if probe.guessed else ""
         keys: dict[str, None] = {}
         for _, (_, found) in zip(range(_SAMPLE_LINES), self._objects(), strict=False):
             keys.update(dict.fromkeys(found or ()))

@@ -40,13 +40,21 @@ _LIKELY = [
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is known of a text file. ``damaged`` says that some of its bytes do not fit the encoding."""
+    """What is known of a text file. ``damaged`` says that some of its bytes do not fit the encoding,
+    ``guessed`` that the encoding is only the likeliest of several.
+    """
 
     digest: str
     size: int
     encoding: str
     start: str
     damaged: bool = False
+    guessed: bool = False
+
+    @property
+    def called(self) -> str:
+        """The encoding in words: a guess is told as one."""
+        return f"{self.encoding} (guessed)" if self.guessed else self.encoding
 
 
 def probe(path: Path, encoding: str = "") -> Probe:
@@ -70,34 +78,34 @@ def probe(path: Path, encoding: str = "") -> Probe:
             unicode.decode(b"", final=True)
         except UnicodeDecodeError:
             whole, odd = False, start
-    name, damaged = _encoding(path.name, encoding, start, odd, whole=whole)
+    name, damaged, guessed = _encoding(path.name, encoding, start, odd, whole=whole)
     text = start.decode(name, errors="replace")
     if not encoding and text.count("\x00") > len(text) // 50:
         raise BadInput(f"{path.name} is no text", advice="Export the customers as CSV, XLSX or JSON Lines.")
-    return Probe(digest.hexdigest(), size, name, text, damaged)
+    return Probe(digest.hexdigest(), size, name, text, damaged, guessed)
 
 
-def _encoding(file: str, given: str, start: bytes, odd: bytes, *, whole: bool) -> tuple[str, bool]:
+def _encoding(file: str, given: str, start: bytes, odd: bytes, *, whole: bool) -> tuple[str, bool, bool]:
     if given:
         try:
             codecs.lookup(given)
             start.decode(given, errors="replace")
         except (LookupError, UnicodeError, TypeError, AssertionError):
             raise BadInput(f"there is no text encoding {given!r}", advice="Try utf-8 or cp1252.") from None
-        return given, False
+        return given, False, False
     for mark, name in _BOMS:
         if start.startswith(mark):
-            return name, False
+            return name, False, False
     if silent := _utf16_without_mark(start):
-        return silent, False
+        return silent, False, False
     if whole:
-        return "utf-8", False
+        return "utf-8", False, False
     if mostly := _mostly_utf8(start, odd):
-        return mostly, True
+        return mostly, True, False
     best = from_bytes(odd or start, cp_isolation=_LIKELY).best()
     if best is None and b"\x00" in start:
         raise BadInput(f"{file} is no text", advice="Export the customers as CSV, XLSX or JSON Lines.")
-    return (best.encoding if best else "cp1252"), False
+    return (best.encoding if best else "cp1252"), False, True
 
 
 def _utf16_without_mark(start: bytes) -> str:
@@ -111,10 +119,14 @@ def _utf16_without_mark(start: bytes) -> str:
 
 
 def _mostly_utf8(start: bytes, odd: bytes) -> str:
-    """Recognise UTF-8 with a few damaged places: many characters of several bytes, few that are none."""
-    text = (start + odd).decode("utf-8", errors="replace")
+    """Recognise UTF-8 with damaged places: at least as many characters of several bytes as bytes that are
+    none. Text in another encoding hardly ever has them: its letters do not come in such sequences.
+    """
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(start)
+    if "\ufffd" not in text:
+        text += odd.decode("utf-8", errors="replace")
     foreign = sum(letter > "\x7f" for letter in text)
-    return "utf-8" if text.count("\ufffd") * 5 < foreign else ""
+    return "utf-8" if text.count("\ufffd") * 2 <= foreign else ""
 
 
 def _lines_around(block: bytes, place: int) -> bytes:

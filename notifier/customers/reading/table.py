@@ -34,6 +34,8 @@ class Table(Protocol):
     headers: tuple[str, ...]
     form: str
     """In words, such as ``CSV, delimiter ';', cp1252``."""
+    guessed_encoding: str
+    """The text's encoding where it is a guess: another may be right, and names wrong."""
     digest: str
     """BLAKE2b-256 of the file's bytes, hex."""
     size: int
