@@ -11,9 +11,9 @@ from typing import Any
 from incidents import told
 from incidents.errors import StepRefused
 from incidents.lifecycle import MAY_FREEZE, State, Step
-from incidents.records import Contact, IncidentRecord, Said, Texts
+from incidents.records import Contact, IncidentRecord, Said, Texts, validated
 from incidents.records.moments import Moment
-from incidents.store import Incident, take_step
+from incidents.store import Incident, revisions, take_step
 from notifier import audiences
 from notifier.audiences import Audience
 from notifier.errors import BadInput, Refused
@@ -46,6 +46,20 @@ def facts(
             if texts.summary and texts.what_happened
         },
     }
+
+
+async def writers(tx: Transaction, incident: Incident, organisation: Organisation) -> set[str]:
+    """Return the operators whose revisions changed what notices say; inside notes do not."""
+    found: set[str] = set()
+    before: dict[str, Any] = {}
+    for one in await revisions(tx, incident):
+        said = facts(
+            validated(one.record), code=incident.code, organisation=organisation, drill=incident.drill
+        )
+        if said != before:
+            found.add(one.actor)
+        before = said
+    return found
 
 
 async def announce(
@@ -102,6 +116,7 @@ async def announce(
         plan=plan,
         author=author,
         drill=incident.drill,
+        writers=await writers(tx, incident, organisation),
     )
     if incident.state is not State.NOTIFYING:
         await take_step(tx, incident.code, Step.NOTIFY, actor=author, reason=f"announcing to {audience.code}")

@@ -140,6 +140,8 @@ class Announcement:
     facts: Mapping[str, Any]
     plan: SendPlan
     author: str
+    editors: frozenset[str]
+    """Who else wrote what it says or when."""
     digests: Digests
     inputs: str
     created_at: int
@@ -147,10 +149,16 @@ class Announcement:
     release_at: int | None
     released_at: int | None
 
+    @property
+    def writers(self) -> frozenset[str]:
+        """Everybody who wrote what it says or when: none of them is its second person."""
+        return self.editors | {self.author}
+
 
 _COLUMNS = (
-    "id, code, kind, notice, drill, audience_id, state, facts, plan, author, audience_digest, texts_digest,"
-    " plan_digest, channels_digest, preflight_inputs, created_at, preflighted_at, release_at, released_at"
+    "id, code, kind, notice, drill, audience_id, state, facts, plan, author, editors, audience_digest,"
+    " texts_digest, plan_digest, channels_digest, preflight_inputs, created_at, preflighted_at, release_at,"
+    " released_at"
 )
 
 
@@ -177,6 +185,7 @@ async def announcement(tx: Transaction, key: str | int, *, lock: bool = False) -
         facts=from_json(row.facts),
         plan=SendPlan.read(from_json(row.plan)),
         author=row.author,
+        editors=frozenset((row.editors or "").split()),
         digests=Digests(row.audience_digest, row.texts_digest, row.plan_digest, row.channels_digest),
         inputs=row.preflight_inputs,
         created_at=row.created_at,

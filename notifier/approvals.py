@@ -146,7 +146,7 @@ class Rules:
     ) -> Given:
         """Sign a preflighted announcement for exactly ``people`` people.
 
-        The author cannot, except alone with a reason where the configuration allows it.
+        Nobody who wrote it can, except alone with a reason where the configuration allows it.
         """
         now = await announcement(tx, announcement_id, lock=True)
         alone, current = await self.signable(tx, now, operator=operator, alone_reason=alone_reason)
@@ -191,13 +191,13 @@ class Rules:
         return Given(int(made[0].id), operator, people, current, alone, alone_reason, moment, expires)
 
     def _alone(self, now: Announcement, operator: str, reason: str) -> bool:
-        if operator != now.author:
+        if operator not in now.writers:
             if reason:
                 raise BadInput("a second operator's approval needs no reason", advice="Leave --alone away.")
             return False
         if not self.settings.alone_allowed:
             raise NotPermitted(
-                f"{operator} wrote {now.code}, and the author cannot approve it",
+                f"{operator} wrote {now.code} or a part of it, and cannot approve it",
                 advice="Another operator approves it; `notifier operators list` shows who could.",
             )
         if len(reason.strip()) < SHORTEST_REASON:

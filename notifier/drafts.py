@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from notifier.announcements import UNRELEASED, Announcement, SendPlan, announcement, canonical_digest, to_json
@@ -23,11 +23,13 @@ async def draft(
     plan: Mapping[str, Any],
     author: str,
     drill: bool,
+    writers: Collection[str] = (),
 ) -> int:
     """Put an announcement to a frozen audience on file and return its id; nobody is told anything yet.
 
-    An empty ``code`` becomes the audience's with ``/A1``, ``/A2`` and so on. A plan that cannot be carried
-    out is ``BadInput``, a taken code a ``Conflict``.
+    ``writers`` are those who wrote the facts, where it was not the author alone: they cannot approve it
+    either. An empty ``code`` becomes the audience's with ``/A1``, ``/A2`` and so on. A plan that cannot be
+    carried out is ``BadInput``, a taken code a ``Conflict``.
     """
     audience = await tx.row("SELECT code, digest FROM audience WHERE id = :id", id=audience_id)
     if audience is None:
@@ -41,10 +43,11 @@ async def draft(
     cast = "CAST({} AS jsonb)" if tx.dialect == "postgresql" else "{}"
     rows = await tx.write_returning(
         "INSERT INTO announcement (code, revision, kind, notice, drill, audience_id, state, facts, plan,"
-        " author, created_at, audience_digest, texts_digest, plan_digest, channels_digest, preflight_inputs,"
-        " control)"
+        " author, editors, created_at, audience_digest, texts_digest, plan_digest, channels_digest,"
+        " preflight_inputs, control)"
         " VALUES (:code, 1, :kind, :notice, :drill, :audience, 'draft',"
-        f" {cast.format(':facts')}, {cast.format(':plan')}, :author, :now, '', '', '', '', '', 'run')"
+        f" {cast.format(':facts')}, {cast.format(':plan')}, :author, :editors, :now, '', '', '', '', '',"
+        " 'run')"
         " RETURNING id",
         {
             "code": code,
@@ -55,6 +58,7 @@ async def draft(
             "facts": to_json(facts),
             "plan": to_json(checked.as_json()),
             "author": author,
+            "editors": _word_set({*writers} - {author}),
             "now": tx.now_us(),
         },
     )
@@ -82,10 +86,12 @@ async def revise(
     actor: str,
     facts: Mapping[str, Any] | None = None,
     plan: Mapping[str, Any] | None = None,
+    writers: Collection[str] = (),
 ) -> None:
     """Change what is said or when, before the countdown; an approval given before is void.
 
-    Changed facts need a new preflight; a changed plan needs a new approval only.
+    Changed facts need a new preflight; a changed plan needs a new approval only. Whoever changes it cannot
+    approve it any more, nor can the ``writers`` of the facts.
     """
     now = await announcement(tx, announcement_id, lock=True)
     if now.state not in UNRELEASED or now.state == "countdown":
@@ -108,6 +114,13 @@ async def revise(
         )
         await void_approvals(tx, now.id, "the facts were changed", actor=actor, state="draft")
     changed = await announcement(tx, announcement_id)
+    editors = now.editors | {*writers}
+    if (changed.facts, changed.plan) != (now.facts, now.plan):
+        editors |= {actor}
+    await tx.write(
+        "UPDATE announcement SET editors = :editors WHERE id = :id",
+        {"editors": _word_set(editors - {now.author}), "id": now.id},
+    )
     tx.record(
         Event(
             AuditAction.ANNOUNCEMENT_REVISED,
@@ -147,6 +160,10 @@ async def void_approvals(
     else:
         tx.record(Event(AuditAction.ANNOUNCEMENT_RESET, facts))
     return voided
+
+
+def _word_set(words: Collection[str]) -> str:
+    return f" {' '.join(sorted(words))} " if words else ""
 
 
 async def _checked(tx: Transaction, plan: Mapping[str, Any], audience_id: int) -> SendPlan:

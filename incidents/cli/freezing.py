@@ -106,7 +106,8 @@ def facts(
                 if now:
                     if now.facts.get("code") != incident.code:
                         raise BadInput("this announcement is about something else")
-                    await revise(tx, now.id, actor=actor, facts=said)
+                    wrote = await announcing.writers(tx, incident, app.settings.organisation)
+                    await revise(tx, now.id, actor=actor, facts=said, writers=wrote)
         return said
 
     typer.echo(json.dumps(run(act()), indent=2, ensure_ascii=False))

@@ -76,6 +76,7 @@ def show(
             "state": now.state,
             "drill": now.drill,
             "author": now.author,
+            "editors": sorted(now.editors),
             "plan": now.plan.as_json(),
             "digests": asdict(now.digests),
             "counts": {**asdict(counts), "unaccounted": counts.unaccounted},

@@ -10,7 +10,7 @@ from incidents.announce import announce, facts
 from incidents.errors import StepRefused
 from incidents.freeze import freeze
 from incidents.lifecycle import Order, Step
-from incidents.store import Incident, find, steps, take_step
+from incidents.store import Incident, find, revise, steps, take_step
 from notifier.announcements import announcement
 from notifier.audiences import Audience
 from notifier.errors import BadInput, Refused
@@ -83,6 +83,21 @@ async def test_a_draft_is_made_and_the_incident_is_notifying(store: Store, keys:
         assert (await find(tx, incident.code)).state == "notifying"
     assert (made.state, made.facts["code"], made.plan.canary) == ("draft", incident.code, 1)
     assert taken[-1].after == "notifying"
+
+
+async def test_who_wrote_the_record_wrote_the_announcement(store: Store, keys: Keys) -> None:
+    """Whoever changed what notices say is one of its writers; a note that stays inside makes none."""
+    incident, audience = await _ready(store, keys)
+    told = records.read(RECORD.replace(b"Your data was seen.", b"Your data was copied."))
+    inside = records.read(
+        RECORD.replace(b"Your data was seen.", b"Your data was copied.").replace(b"SECRET", b"HIDDEN")
+    )
+    async with store.begin() as tx:
+        await revise(tx, incident.code, told, actor="ben")
+        await revise(tx, incident.code, inside, actor="carol")
+    code = await _announce(store, incident, audience)
+    async with store.read() as tx:
+        assert (await announcement(tx, code)).writers == {"alice", "ben"}
 
 
 async def test_nobody_is_announced_to_twice(store: Store, keys: Keys) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,30 @@ async def test_the_author_cannot_approve(case: Case) -> None:
     with pytest.raises(NotPermitted):
         await case.approve("alice", reason="nobody else is awake")
     assert await case.state() == "preflighted"
+
+
+@pytest.mark.parametrize("change", [{"facts": {**FACTS, "brand": "Another"}}, {"plan": {"canary": 2}}])
+async def test_whoever_changed_it_cannot_approve_it(case: Case, change: dict[str, Any]) -> None:
+    """Who replaces the author's facts or plan is no second person for them, and stays that after others'."""
+    async with case.store.begin() as tx:
+        await revise(tx, case.id, actor="ben", **change)
+        await revise(tx, case.id, actor="carol", facts={**FACTS, "brand": "A Third"})
+    await case.preflight()
+    for writer in ("alice", "ben", "carol"):
+        with pytest.raises(NotPermitted, match=f"{writer} wrote"):
+            await case.approve(writer)
+    assert (await case.approve("bob")).operator == "bob"
+
+
+async def test_who_wrote_the_facts_cannot_approve_what_another_drafted(case: Case) -> None:
+    """Those whose words were taken over are kept with the announcement; changing nothing makes no writer."""
+    async with case.store.begin() as tx:
+        await revise(tx, case.id, actor="bob", facts=FACTS, writers=["dora"])
+        assert (await announcement(tx, case.id)).writers == {"alice", "dora"}
+    await case.preflight()
+    with pytest.raises(NotPermitted, match="dora wrote"):
+        await case.approve("dora")
+    assert await case.approve("bob")
 
 
 async def test_alone_only_where_allowed_with_a_reason_on_record(case: Case) -> None:

@@ -30,6 +30,8 @@ class Announcement(SQLModel, table=True):
     plan: dict[str, Any] = json(default_factory=dict)
     """Start, canary, waves, send window, deadline."""
     author: str
+    editors: str | None = None
+    """Who else wrote what it says or when, as `` ben carol ``: none of them can approve it."""
     created_at: int = big()
     audience_digest: str = ""
     texts_digest: str = ""
