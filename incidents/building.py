@@ -42,6 +42,15 @@ def build_sequencer(settings: Settings, store: Store) -> Sequencer:
     return Sequencer(store, signer, HighWater(settings.high_water_file, signer.verifier))
 
 
+async def is_rolled_back(settings: Settings, store: Store) -> bool:
+    """Say whether the log in the store is shorter than the checkpoint remembered outside it."""
+    signer = LogKey.load(settings.keys_folder, settings.audit.origin)
+    known = HighWater(settings.high_water_file, signer.verifier).read()
+    async with store.read() as tx:
+        size = await tx.scalar("SELECT max(size) FROM log_state")
+    return known is not None and known.size > (size or 0)
+
+
 def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel | None = None) -> Worker:
     """Return the worker of an installation; ``channel`` stands in for the configured one."""
     used = channel or build_channel(settings)
@@ -66,6 +75,9 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
     async def sequence(stop: asyncio.Event) -> None:
         await sequencer.run(stop, settings.audit.every_seconds)
 
+    async def rolled_back() -> bool:
+        return await is_rolled_back(settings, store)
+
     alerts = Alerts(store, settings.alerts, mailer.post, mailboxes)
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     return Worker(
@@ -81,5 +93,6 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
             refused=note_refusal,
             sequence=sequence,
             raise_alerts=alerts.raise_due,
+            rolled_back=rolled_back,
         )
     )

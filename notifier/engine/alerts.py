@@ -51,7 +51,8 @@ class Alerts:
             )
             if not recipients:
                 log.warning("a hold waits and nobody can be alerted", hold=alert.hold_id)
-            elif not await self._post(recipients, alert.subject, alert.text):
+                continue
+            if not await self._post(recipients, alert.subject, alert.text):
                 log.warning("an alert was not taken by the relay", hold=alert.hold_id)
                 continue
             async with self._store.begin() as tx:

@@ -22,7 +22,8 @@ from notifier.engine.windows import MINUTE
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 
-_SENDING_HOLDS = ("pause", "canary", "relay", "order", "release", "in-doubt")
+_PAUSES = ("pause", "restored")
+_SENDING_HOLDS = (*_PAUSES, "canary", "relay", "order", "release", "in-doubt")
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
@@ -57,11 +58,29 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
     tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
 
 
+async def pause_all(tx: Transaction, *, kind: str, reason: str) -> int:
+    """Pause whatever is being sent, without an operator; returns how many announcements that were."""
+    paused = await tx.write_returning(
+        "UPDATE announcement SET control = 'pause' WHERE state = 'released' AND control = 'run' "
+        "RETURNING id, code, author"
+    )
+    for row in paused:
+        await open_hold(tx, row.id, kind=kind, reason=reason, owner=row.author)
+        facts = {"announcement": row.code, "actor": "system", "reason_digest": _digest(reason)}
+        tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
+    return len(paused)
+
+
 async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
     """Go on after a pause or after the canary; returns how many waves were freed."""
     announcement = await find(tx, code)
     if announcement.state != "released":
         raise Conflict(f"{code} is not released", advice=f"See `notifier announcements show {code}`.")
+    if await tx.scalar(
+        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = 'order' AND ended_at IS NULL",
+        id=announcement.id,
+    ):
+        raise Conflict(f"{code} is on hold by order", advice="It goes on when the order is ended.")
     waiting = await tx.rows(
         "SELECT id, number FROM wave WHERE announcement_id = :id AND state = 'held' ORDER BY number",
         id=announcement.id,
@@ -77,7 +96,7 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
     freed = 0
     if announcement.control != "pause" and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher)
-    await end_holds(tx, announcement.id, kinds=("pause", "canary") if freed else ("pause",), actor=actor)
+    await end_holds(tx, announcement.id, kinds=(*_PAUSES, "canary") if freed else _PAUSES, actor=actor)
     tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
     return freed
 

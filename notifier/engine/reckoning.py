@@ -100,7 +100,7 @@ class Forecast:
     """Hand-overs answered over the last minute; 0 where nothing has been sent yet."""
     remaining: int
     finish_at: int | None
-    """Instant; ``None`` where nothing is known."""
+    """Instant; ``None`` where nothing is known, or a person must let it go on first."""
     deadline: int
     """Instant; 0 for none."""
 
@@ -133,12 +133,17 @@ async def forecast(
     last_start = await tx.scalar(
         "SELECT max(start_at) FROM wave WHERE announcement_id = :id AND state = 'planned'", id=announcement_id
     )
+    waits = await tx.scalar(
+        "SELECT count(*) FROM hold WHERE announcement_id = :id AND ended_at IS NULL "
+        "AND kind IN ('pause', 'restored', 'order', 'canary')",
+        id=announcement_id,
+    )
     rate = assumed_rate
     if answered is not None and answered.answers:
         rate = answered.answers / max((now - answered.since) / SECOND, 1.0)
     finish = None
     if remaining == 0:
         finish = now
-    elif rate:
+    elif rate and not waits:
         finish = max(now, last_start or 0) + int(remaining / rate * SECOND)
     return Forecast(round(rate, 1), remaining, finish, deadline)

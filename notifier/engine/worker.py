@@ -38,6 +38,7 @@ log = structlog.get_logger()
 _DUE_EVERY = 15
 _LEASES_EVERY = 5
 _HYGIENE_EVERY = 60
+_RESTORED = "the store is an older copy: find out who was told since, then resume or cancel"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Parts:
     sequence: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
     """Runs the audit trail's sequencer until told to stop."""
     raise_alerts: Callable[[], Awaitable[int]]
+    rolled_back: Callable[[], Awaitable[bool]]
+    """Says whether the store is older than what has been published of its log: a restored backup."""
 
 
 class Worker:
@@ -117,6 +120,11 @@ class Worker:
     async def _recover(self) -> None:
         """Settle what a predecessor left: its answers from spill files, the rest as in doubt."""
         parts = self._parts
+        if await parts.rolled_back():
+            # What went out since the backup is not on record here: sending again needs a person's word.
+            async with parts.store.begin() as tx:
+                paused = await control.pause_all(tx, kind="restored", reason=_RESTORED)
+            log.error("the store is older than its published log", paused=paused)
         retry = int(parts.settings.retry_first_seconds * SECOND)
         settled = await recovery.replay(parts.store, self._spills, retry_us=retry)
         in_doubt = await recovery.void_leases(

@@ -47,6 +47,10 @@ async def _quiet() -> int:
     return 0
 
 
+async def _never() -> bool:
+    return False
+
+
 def parts(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> Parts:
     """Put a worker's parts together, with a real sequencer."""
     signer = LogKey.generate(ORIGIN)
@@ -63,6 +67,7 @@ def parts(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> P
         refused=_none,
         sequence=lambda stop: sequencer.run(stop, 0.05),
         raise_alerts=_quiet,
+        rolled_back=_never,
     )
 
 
@@ -213,3 +218,33 @@ async def test_pause_reaches_what_waits_for_a_slow_relay(live: Store, keys: Keys
                 await control.pause(tx, world.CODE, operator="ben", reason="a wrong word")
             await until(none_open)
             assert len(sink.accepted) <= before + 4
+
+
+async def test_a_restored_store_sends_nothing_by_itself(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """Where the store is older than its published log, a person must resume what was being sent."""
+    await world.released(live, keys, 5)
+    channel = ScriptedChannel()
+
+    async def restored() -> bool:
+        return True
+
+    async def hold_open() -> bool:
+        async with live.read() as tx:
+            return bool(await tx.scalar("SELECT count(*) FROM hold WHERE kind = 'restored'"))
+
+    async with running(replace(parts(live, keys, channel, tmp_path), rolled_back=restored)) as worker:
+
+        async def alive() -> bool:
+            return worker.alive
+
+        await until(hold_open)
+        await until(alive)
+    assert channel.sent == []
+    async with live.begin() as tx:
+        await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE)
+
+    async def all_told() -> bool:
+        return await states(live) == {"accepted": 5}
+
+    async with running(parts(live, keys, channel, tmp_path)):
+        await until(all_told)
