@@ -109,7 +109,7 @@ def forecast_line(ahead: Forecast) -> str:
     if ahead.remaining == 0:
         return "Nothing is waiting to be handed over."
     if ahead.finish_at is None:
-        return f"{ahead.remaining:,} are waiting; when it is done cannot be said yet (held, or nothing sent so far)."
+        return f"{ahead.remaining:,} are waiting; no finish can be said: held, or nothing sent so far."
     line = f"{ahead.remaining:,} are waiting; done by about {_moment(ahead.finish_at)}"
     if ahead.deadline:
         verdict = "[bold red]after[/]" if ahead.late else "before"
