@@ -163,6 +163,18 @@ def test_json_lines_are_flattened_and_bad_lines_told(tmp_path: Path) -> None:
     assert rows(table)[0] == ["7", "a@example.com\nb@example.com", "Ulm", ""]
 
 
+def test_a_json_object_with_a_key_twice_is_refused(tmp_path: Path) -> None:
+    """No value is chosen silently, in nested objects neither; colons in values are no keys."""
+    table = table_of(
+        tmp_path,
+        '{"number": "7", "name": "a: b"}\n{"number": "8", "number": "9", "name": "c"}\n'
+        '{"number": "10", "name": "d", "x": [{"y": 1, "y": 2}]}\n',
+    )
+    assert [row.fault for row in table.rows()] == ["", "row-json-twice", "row-json-twice"]
+    deep = '{"number": ":", "x": ' + "[" * 1000 + "]" * 1000 + "}"
+    assert [row.fault for row in table_of(tmp_path, '{"number": 1}\n' + deep).rows()][1] == "row-json"
+
+
 def workbook(fill) -> bytes:
     book = openpyxl.Workbook()
     fill(book.active)

@@ -179,7 +179,8 @@ def test_words_come_from_closed_lists() -> None:
 @pytest.mark.parametrize(
     ("cell", "code"),
     [("", "number-missing"), ("x" * 65, "number-long"), ("a@example.com", "number-personal"),
-     ("1.2E+10", "number-scientific"), ("12\x0034", "number-characters")],
+     ("1.2E+10", "number-scientific"), ("12\x0034", "number-characters"),
+     ("yes", "number-answer"), ("FALSE", "number-answer")],
 )  # fmt: skip
 def test_a_row_without_a_usable_number_is_refused(cell: str, code: str) -> None:
     """Numbers stand in the clear, so they must be short, printable and not personal."""

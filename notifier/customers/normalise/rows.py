@@ -47,6 +47,9 @@ class _Row:
         return found[0] if found else ("", "")
 
 
+_ANSWERS = frozenset(("yes", "no", "true", "false"))
+
+
 def read_number(cell: str) -> str:
     """Return a row's customer number, or raise ``Faulty``: without it there is no row."""
     if cell.isalnum() and len(cell) <= 64:
@@ -59,6 +62,8 @@ def read_number(cell: str) -> str:
         raise Faulty("number-long")
     if "@" in number:
         raise Faulty("number-personal")
+    if number.lower() in _ANSWERS:
+        raise Faulty("number-answer")
     if is_scientific(number) and ("+" in number or "." in number or "," in number):
         raise Faulty("number-scientific")
     return number

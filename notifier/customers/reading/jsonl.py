@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ class JsonLinesTable:
         self.guessed_encoding = probe.encoding if probe.guessed else ""
         keys: dict[str, None] = {}
         for _, (_, found) in zip(range(_SAMPLE_LINES), self._objects(), strict=False):
-            keys.update(dict.fromkeys(found or ()))
+            if isinstance(found, dict):
+                keys.update(dict.fromkeys(found))
         self._place = {key: place for place, key in enumerate(keys)}
         self.headers = name_columns(tuple(keys), path.name)
 
@@ -43,8 +45,8 @@ class JsonLinesTable:
         """Yield one row for each line that is not empty."""
         width = len(self.headers)
         for line, found in self._objects():
-            if found is None:
-                yield RawRow(line, [], "row-json")
+            if isinstance(found, str):
+                yield RawRow(line, [], found)
                 continue
             cells = [""] * width
             late = ""
@@ -56,7 +58,8 @@ class JsonLinesTable:
                     cells[place] = value
             yield RawRow(line, cells, "column-late" if late else "", late)
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, str] | None]]:
+    def _objects(self) -> Iterator[tuple[int, dict[str, str] | str]]:
+        """Yield each line's number and object, or the fault that it has."""
         with self._path.open("rb") as file:
             number = 0
             while raw := file.readline(_LONGEST_LINE):
@@ -68,17 +71,43 @@ class JsonLinesTable:
                     raw = file.readline(_LONGEST_LINE)
                 if not huge and not raw.strip():
                     continue
-                yield number, None if huge else self._object(raw)
+                yield number, "row-json" if huge else self._object(raw)
         self._read = 1.0
 
-    def _object(self, raw: bytes) -> dict[str, str] | None:
+    def _object(self, raw: bytes) -> dict[str, str] | str:
         if self._encoding != "utf-8" or self._damaged:
             raw = raw.decode(self._encoding, errors="replace").encode()
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError:
-            return None
-        return flatten(value) if isinstance(value, dict) else None
+            return "row-json"
+        if not isinstance(value, dict):
+            return "row-json"
+        # Each key has its colon: where there are no more colons than keys, no key stands twice.
+        try:
+            if raw.count(b":") > _keys(value) and _repeats(raw):
+                return "row-json-twice"
+        except RecursionError:
+            return "row-json"
+        return flatten(value)
+
+
+def _keys(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys, value.values()))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
+
+
+def _repeats(raw: bytes) -> bool:
+    """Tell whether an object in the line has a key twice, which the parser would pass over."""
+    twice = False
+
+    def see(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal twice
+        twice = twice or len({key for key, _ in pairs}) < len(pairs)
+
+    json.loads(raw, object_pairs_hook=see)
+    return twice
 
 
 def flatten(value: dict[str, Any], prefix: str = "", depth: int = 1) -> dict[str, str]:
