@@ -15,6 +15,7 @@ from incidents.actions import IncidentAction
 from incidents.errors import NoSuchIncident, StepRefused
 from incidents.lifecycle import NEEDS_REASON, Order, State, Step, after
 from incidents.records import IncidentRecord, digest, plain, validated
+from notifier import orders
 from notifier.audit.entry import Event
 from notifier.clock import from_instant
 from notifier.errors import BadInput, Conflict
@@ -173,6 +174,10 @@ async def take_step(
         "actor": f"operator:{actor}",
     }
     tx.record(Event(IncidentAction.STEP_TAKEN, {**told, **facts}))
+    if step is Step.HOLD:
+        await orders.hold_all(tx, incident.code, reason=f"order {facts['order']}", operator=actor)
+    elif step is Step.RESUME:
+        await orders.go_on(tx, incident.code, operator=actor)
     return target
 
 

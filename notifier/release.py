@@ -18,8 +18,19 @@ from notifier.store import Transaction
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["draft", "refused", "release", "revise", "start_countdown", "stop_countdown", "void_approvals"]
+__all__ = [
+    "ORDER",
+    "draft",
+    "refused",
+    "release",
+    "revise",
+    "start_countdown",
+    "stop_countdown",
+    "void_approvals",
+]
 
+ORDER = "order"
+"""The kind of hold that nothing is released under; ``notifier.orders`` opens and ends it."""
 _SECOND = 1_000_000
 
 
@@ -28,6 +39,10 @@ async def start_countdown(tx: Transaction, rules: Rules, announcement_id: int, *
     now = await announcement(tx, announcement_id, lock=True)
     if now.state != "approved":
         raise Refused(f"{now.code} is in state {now.state}, not approved", advice=NEXT.get(now.state, ""))
+    if await _ordered(tx, now.id):
+        raise Refused(
+            f"{now.code} is on hold by order", advice="It can be released once the order has ended."
+        )
     given = await approval(tx, now.id)
     if given is None or (problem := await rules.problem(tx, now, given)):
         raise Refused(
@@ -95,6 +110,8 @@ async def release(
     now = await announcement(tx, announcement_id, lock=True)
     if now.state != "countdown":
         raise Refused(f"{now.code} is in state {now.state}: there is nothing to release")
+    if await _ordered(tx, now.id):
+        raise Refused(f"{now.code} was not released: it is on hold by order")
     given = await approval(tx, now.id)
     if given is None or (problem := await rules.problem(tx, now, given)):
         raise Refused(f"{now.code} was not released: {problem if given else 'it has no approval'}")
@@ -123,3 +140,13 @@ async def refused(tx: Transaction, rules: Rules, announcement_id: int) -> None:
     state = "draft" if "the texts" in problem or "the audience" in problem else "preflighted"
     await void_approvals(tx, now.id, reason, state=state)
     await open_hold(tx, now.id, kind="release", reason=reason, owner=now.author)
+
+
+async def _ordered(tx: Transaction, announcement_id: int) -> bool:
+    return bool(
+        await tx.scalar(
+            "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+            id=announcement_id,
+            kind=ORDER,
+        )
+    )
