@@ -26,8 +26,10 @@ class Sender(Protocol):
 
     alive: bool
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Send until ``stop``; then finish what is being handed over and begin nothing new."""
+    async def run(self, stop: asyncio.Event, started: asyncio.Event) -> None:
+        """Send until ``stop``; then finish what is being handed over and begin nothing new. ``started`` is
+        set once it is known that this is the one that sends.
+        """
         ...
 
 
@@ -38,6 +40,7 @@ class Service:
         self._sender = sender
         self._sending: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self._started = asyncio.Event()
 
     def worker_state(self) -> WorkerState:
         """Say how the sending part is: for the health check."""
@@ -71,9 +74,14 @@ class Service:
         self._hear_signals()
         answering = asyncio.create_task(server.serve(sockets=[listening]))
         self._sending = asyncio.create_task(self._send())
-        _log.info("service.listening", url=_url(listening), worker=self._sender is not None)
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait((answering, self._sending, stopping), return_when=asyncio.FIRST_COMPLETED)
+        ending = (answering, self._sending, asyncio.create_task(self._stop.wait()))
+        starting = asyncio.create_task(self._started.wait())
+        await asyncio.wait((*ending, starting), return_when=asyncio.FIRST_COMPLETED)
+        if self._started.is_set():
+            # Not before: a second service is refused by its worker, and never served.
+            _log.info("service.listening", url=_url(listening), worker=self._sender is not None)
+        await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
         self._stop.set()
         with suppress(Exception):
             # What went wrong is raised below, once the other part has ended too.
@@ -85,9 +93,10 @@ class Service:
 
     async def _send(self) -> None:
         if self._sender is None:
+            self._started.set()
             await self._stop.wait()
         else:
-            await self._sender.run(self._stop)
+            await self._sender.run(self._stop, self._started)
 
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -87,9 +87,9 @@ class Worker:
         self.alive = False
         """Whether the worker has started and not yet stopped: for the health page."""
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Be the worker until ``stop``. Raises ``Conflict`` at once if another worker is at it, and later if
-        another one has taken this one's place.
+    async def run(self, stop: asyncio.Event, started: asyncio.Event | None = None) -> None:
+        """Be the worker until ``stop``; ``started`` is set once it is. Raises ``Conflict`` at once if another
+        worker is at it, and later if another one has taken this one's place.
         """
         parts = self._parts
         async with self._ownership, parts.channel:
@@ -97,6 +97,8 @@ class Worker:
             sequencing = asyncio.create_task(parts.sequence(self._stop))
             self._start_timers()
             self.alive = True
+            if started is not None:
+                started.set()
             watching = asyncio.create_task(self._watch(stop))
             try:
                 await parts.dispatcher.run(self._run_batch, self._stop)

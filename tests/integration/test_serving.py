@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from incidents.app import app
@@ -86,9 +87,10 @@ class SlowSender:
         self.told = asyncio.Event()
         self.finish = asyncio.Event()
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, started: asyncio.Event) -> None:
         """Be alive until stopped."""
         self.alive = True
+        started.set()
         await stop.wait()
         self.told.set()
         await self.finish.wait()
@@ -100,7 +102,7 @@ class RefusedSender:
 
     alive = False
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, started: asyncio.Event) -> None:
         """Refuse."""
         raise Conflict
 
@@ -125,6 +127,9 @@ async def test_pages_answer_while_the_worker_drains() -> None:
 
 
 async def test_trouble_with_the_worker_ends_the_process() -> None:
-    """A service that only looks alive would be worse than one that a supervisor starts again."""
-    with listen("127.0.0.1", 0) as listening, pytest.raises(Conflict):
+    """A service that only looks alive would be worse than one that a supervisor starts again; it never
+    says that it listens.
+    """
+    with listen("127.0.0.1", 0) as listening, capture_logs() as logged, pytest.raises(Conflict):
         await Service(RefusedSender()).run(FastAPI(), listening, ())
+    assert logged == []
