@@ -91,6 +91,46 @@ async def test_a_relay_that_refuses_us_is_left_alone() -> None:
     assert (after.kind, after.relay) == (ACCEPTED, "second")
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize(
+    "script",
+    [
+        Script("*", stage="mail", reply="451 4.3.2 not accepting mail"),
+        Script("*", stage="mail", reply="452 4.3.1 out of room"),
+        Script("*", stage="mail", reply="421 4.3.2 shutting down"),
+        Script("*", stage="mail", drop="before"),
+        Script("*", stage="mail", wait=60),
+    ],
+)
+async def test_a_relay_that_takes_no_sender_is_passed_over(script: Script, pipelining: bool) -> None:
+    """No hand-over had begun, so the next relay gets it at once, and soon gets everything."""
+    first, second = LoopbackSink(scripts=[script], pipelining=pipelining), LoopbackSink()
+    async with first, second:
+        broken = relay(first.port, "first", timeout=0.1)
+        async with channel(broken, relay(second.port, "second")) as ready:
+            outcomes = [await ready.send(envelope(number)) for number in range(8)]
+            assert ready._pools[0].unusable()
+    assert {(outcome.kind, outcome.relay) for outcome in outcomes} == {(ACCEPTED, "second")}
+    assert first.connections <= 3
+
+
+async def test_the_last_relay_s_words_are_kept_where_none_takes_a_message() -> None:
+    """Deferred with the answer to MAIL, at no cost to the reader."""
+    script = Script("*", stage="mail", reply="451 4.3.2 try again in 90 seconds")
+    first, second = LoopbackSink(scripts=[script]), LoopbackSink(scripts=[script])
+    async with first, second, channel(relay(first.port, "first"), relay(second.port, "second")) as ready:
+        outcome = await ready.send(envelope())
+    assert (outcome.kind, outcome.code, outcome.relay) == (DEFERRED, 451, "second")
+    assert (outcome.reason, outcome.retry_after, outcome.handed_over) == ("relay-trouble", 90, False)
+
+
+async def test_a_hang_up_before_the_sender_is_retried_where_there_is_one_relay() -> None:
+    """With nowhere else to go, a new connection is worth a try."""
+    script = Script("*", stage="mail", drop="before", times=1)
+    async with LoopbackSink(scripts=[script]) as sink, channel(relay(sink.port)) as ready:
+        assert (await ready.send(envelope())).kind is ACCEPTED
+
+
 async def test_one_reader_s_policy_slows_nobody_else() -> None:
     """Single 5.7.x answers between acceptances neither hold nor slow the relay."""
     script = Script("reader-*0@*", reply="550 5.7.133 members only")

@@ -27,3 +27,19 @@ def test_each_further_failure_doubles_the_pause() -> None:
     circuit.connected()
     circuit.failed("relay-down", "refused")
     assert circuit.remaining == 1.0
+
+
+def test_a_relay_that_takes_no_sender_is_left_alone_from_the_third_time() -> None:
+    """A new session says nothing of it; only an acceptance does."""
+    now = 100.0
+    circuit = Circuit(lambda: now)
+    pauses = []
+    for _ in range(5):
+        circuit.connected()
+        circuit.refused("relay-trouble", "no")
+        pauses.append(circuit.remaining)
+        now += circuit.remaining
+    assert pauses == [0, 0, 1, 2, 4]
+    circuit.accepted()
+    circuit.refused("relay-trouble", "no")
+    assert circuit.remaining == 0

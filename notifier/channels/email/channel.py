@@ -52,7 +52,12 @@ class EmailChannel:
     async def __aenter__(self) -> Self:
         """Get ready; no connection is opened before the first message."""
         self._pools = [
-            Pool(relay, helo_name=self._helo_name, slow=partial(self._slow, f"relay:{relay.name}"))
+            Pool(
+                relay,
+                helo_name=self._helo_name,
+                alone=len(self._relays) == 1,
+                slow=partial(self._slow, f"relay:{relay.name}"),
+            )
             for relay in self._relays
         ]
         return self
@@ -138,6 +143,8 @@ class EmailChannel:
                 last = result
         if last.final:
             outcome = Outcome(OutcomeKind.REJECTED, text=last.text, reason=last.reason, handed_over=False)
+        elif last.outcome:
+            outcome = last.outcome
         else:
             outcome = deferred("", "relay-down", last.text, last.retry_after)
         return self._end(transfer, outcome)

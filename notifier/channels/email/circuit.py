@@ -7,6 +7,8 @@ from collections.abc import Callable
 _FIRST = 1.0
 _LONGEST = 60.0
 _SLOWED_AFTER = 3
+_REFUSED_AFTER = 3
+"""Times in a row that a relay would not even take a sender, from which on it is left alone."""
 _HELD_AFTER = 10
 """Answers about us in a row, without one acceptance, after which the relay is slowed, or left alone."""
 _HELD = 300.0
@@ -19,6 +21,7 @@ class Circuit:
         self._time = time
         self._failures = 0
         self._against_us = 0
+        self._refusals = 0
         self._until = 0.0
         self.reason = ""
         self.text = ""
@@ -44,7 +47,18 @@ class Circuit:
 
     def accepted(self) -> None:
         """Note that a message was taken."""
-        self._against_us = 0
+        self._against_us = self._refusals = 0
+
+    def refused(self, reason: str, text: str) -> None:
+        """Note that a session was had, but nothing could be begun: MAIL failed for now, or the line was cut.
+
+        Once may be chance. From the third time in a row the relay is left alone, twice as long each time.
+        """
+        if self.remaining:
+            return
+        self._refusals += 1
+        if (more := self._refusals - _REFUSED_AFTER) >= 0:
+            self._leave(reason, text, min(_LONGEST, _FIRST * 2 ** min(more, 30)))
 
     def against_us(self, text: str) -> bool:
         """Note an answer about us; say whether it is more than one reader's case.

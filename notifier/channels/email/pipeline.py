@@ -224,6 +224,7 @@ class PipelinedSession(asyncio.Protocol):
         transport.abort()
         if self._watch:
             self._watch.cancel()
+        early = self.bodies == 0 and any(asked == "mail" for asked, _ in self._asked)
         under_way = dict.fromkeys(transfer for _, transfer in self._asked if transfer)
         if self._envelope:
             under_way[self._envelope] = None
@@ -234,7 +235,7 @@ class PipelinedSession(asyncio.Protocol):
             if transfer.begun:
                 transfer.settle(unknown(self._owner.name, reason, text))
             elif transfer is not ended:
-                self._owner.returned(transfer, Unusable(reason, text))
+                self._owner.returned(transfer, Unusable(reason, text, early=early))
 
     def _close(self) -> None:
         if self._transport:

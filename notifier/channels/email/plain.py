@@ -93,7 +93,9 @@ class PlainSession:
             await self._refused(transfer, stage, _reply(error.code, error.message))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             timed_out = isinstance(error, TimeoutError)
-            self._lose(transfer, "no-answer" if timed_out else "connection-lost", readable(str(error)))
+            reason = "no-answer" if timed_out else "connection-lost"
+            early = stage == "mail" and not self.bodies
+            self._lose(transfer, reason, readable(str(error)), early=early)
 
     async def _body(self, transfer: Transfer) -> aiosmtplib.SMTPResponse:
         protocol = self._client.protocol
@@ -129,12 +131,12 @@ class PlainSession:
             except (aiosmtplib.SMTPException, OSError, TimeoutError):
                 self._leave(limit=False)
 
-    def _lose(self, transfer: Transfer, reason: str, text: str) -> None:
+    def _lose(self, transfer: Transfer, reason: str, text: str, *, early: bool = False) -> None:
         self._leave(limit=False)
         if transfer.begun:
             transfer.settle(unknown(self._owner.name, reason, text))
         else:
-            self._owner.returned(transfer, Unusable(reason, text))
+            self._owner.returned(transfer, Unusable(reason, text, early=early))
 
     def _leave(self, *, limit: bool) -> None:
         if not self._gone:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from notifier.channels import Outcome
@@ -32,7 +33,10 @@ _GROWTH_PAUSE = 5.0
 
 
 class Pool:
-    """``slow`` hears which answers ask for less speed, for which transfer, and at how many a second."""
+    """``alone``: there is no other relay, so what this one did not begin is worth another try here.
+
+    ``slow`` hears which answers ask for less speed, for which transfer, and at how many a second.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Pool:
         *,
         helo_name: str = "",
         idle_seconds: float = _IDLE_SECONDS,
+        alone: bool = True,
         slow: Callable[[Verdict, Transfer, float], None],
     ) -> None:
         self.name = relay.name
@@ -49,6 +54,7 @@ class Pool:
         """What the relay announced last; None before the first session."""
         self._relay = relay
         self._helo_name = helo_name
+        self._alone = alone
         self._slow = slow
         self._rate = Rate(asyncio.get_running_loop().time)
         self._context = tls_context(relay)
@@ -77,6 +83,7 @@ class Pool:
     async def hand_over(self, transfer: Transfer) -> Outcome | Unusable:
         """Carry one transfer; ``Unusable`` where it was not begun and another relay may take it."""
         transfer.future = self._loop.create_future()
+        transfer.tries = 0
         if why := self.unusable():
             return why
         if self.offers is None or self._may_begin(transfer, self.offers):
@@ -122,9 +129,13 @@ class Pool:
             session.start(transfer)
 
     def ended(self, transfer: Transfer, stage: Stage, reply: Reply) -> None:
-        """Settle a transfer by its answer."""
+        """Settle a transfer by its answer; where the relay takes no sender for now, another one may."""
         outcome, verdict = answered(self.name, stage, reply)
-        transfer.settle(outcome)
+        if stage == "mail" and reply.code // 100 == 4:
+            self.circuit.refused("relay-trouble", f"relay {self.name} answered {reply.code} to MAIL")
+            transfer.decline(Unusable(outcome.reason, outcome.text, outcome.retry_after, outcome=outcome))
+        else:
+            transfer.settle(outcome)
         if reply.code // 100 == 2:
             self._rate.count()
             self.circuit.accepted()
@@ -146,13 +157,17 @@ class Pool:
         if transfer.settled is None:
             return
         transfer.tries += 1
+        again = transfer.tries < _TRIES and why.reason != "no-answer" and (self._alone or not why.early)
         if why.reason == "too-late":
             transfer.settle(deferred(self.name, why.reason, why.text))
-        elif transfer.tries >= _TRIES or why.reason == "no-answer":
-            transfer.settle(deferred(self.name, "relay-trouble", why.text))
-        else:
+        elif again:
             self._waiting.appendleft(transfer)
             self._grow()
+        elif why.early:
+            self.circuit.refused("relay-trouble", f"relay {self.name}: {why.text}")
+            transfer.decline(replace(why, outcome=deferred(self.name, "relay-trouble", why.text)))
+        else:
+            transfer.settle(deferred(self.name, "relay-trouble", why.text))
 
     def gone(self, session: Session, *, limit: bool) -> None:
         """Forget a session; learn how many messages the relay takes on one connection."""

@@ -31,6 +31,10 @@ class Unusable:
     retry_after: float | None = None
     final: bool = False
     """Waiting will not help: the relay cannot carry this message at all."""
+    early: bool = False
+    """A fresh connection was lost before the relay had taken the sender: it is not this message's case."""
+    outcome: Outcome | None = None
+    """What becomes of the message if no other relay takes it; without it, it waits for a relay."""
 
 
 class Transfer:
