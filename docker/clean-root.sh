@@ -77,7 +77,6 @@ echo "$health"
 [[ $("${inside[@]}" python3 -c "$fetch" "$url/check") == *'<form method="post"'* ]]
 kill -TERM "$service"
 wait "$service"
-chmod 755 "$root" # The service's user must be able to enter.
 service=
 grep -q '"event":"service.stopped"' "$root/service.log"
 

@@ -34,6 +34,13 @@ def test_the_compose_file_fits_its_schema(compose: dict[str, Any]) -> None:
     jsonschema.validate(compose, json.loads(schema.read_text()))
 
 
+def test_every_variable_that_the_start_reads_reaches_it(compose: dict[str, Any]) -> None:
+    """What the guide and the start script name is passed on, or set in the image."""
+    known = set(compose["services"]["app"]["environment"])
+    known |= set(re.findall(r"(\w+)=", (DOCKER / "Dockerfile").read_text()))
+    assert set(re.findall(r"\$\{?([A-Z_]+)", (DOCKER / "start.sh").read_text())) <= known
+
+
 def test_the_app_can_write_its_state_only(compose: dict[str, Any]) -> None:
     """Read-only root, no capability, no new privileges; reached from this machine alone."""
     app = compose["services"]["app"]
