@@ -62,7 +62,7 @@ async def _represented(tx: Transaction, keys: Keys, incident: Incident) -> None:
         profiles = await open_profiles(
             tx, keys, [one for row in rows for one in (row.customer_id, row.guardian_id)]
         )
-        opened = await _opened(tx, keys, {row.customer_id: row.sealed for row in rows})
+        opened = await open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
         details = {}
         for row in rows:
             person, reader = profiles.get(row.customer_id), profiles.get(row.guardian_id)
@@ -96,7 +96,11 @@ async def _contacts(tx: Transaction, keys: Keys, incident: Incident) -> None:
     by_person: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         by_person[row.customer_id].append(row)
-    opened = await _opened(
+    # Somebody excluded for their own data, or for one account, is still told about the rest.
+    by_person = defaultdict(
+        list, {one: [row for row in of if not row.excluded] or of for one, of in by_person.items()}
+    )
+    opened = await open_details(
         tx, keys, {row.id: row.sealed for row in rows}, {row.id: row.customer_id for row in rows}
     )
     details = {
@@ -108,10 +112,9 @@ async def _contacts(tx: Transaction, keys: Keys, incident: Incident) -> None:
 
 def _merged(customer_id: int, rows: list[Any], sealed: bytes | None) -> tuple[object, ...]:
     own = [row for row in rows if row.via_account_id == 0]
-    # A person's own list of data is about that person alone; an account's records are listed beside it.
-    words = [word for row in (own or rows) for word in row.categories.split()]
+    words = [word for row in rows for word in row.categories.split()]
     compromised = "".join(dict.fromkeys(f" {word} " for row in rows for word in row.compromised.split()))
-    excluded = rows[0].excluded if all(row.excluded for row in rows) else ""
+    excluded = rows[0].excluded
     variant = "person" if own else "account"
     return (customer_id, rows[0].id, variant, word_set(ordered(words)), compromised, excluded, sealed)
 
@@ -128,12 +131,14 @@ def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:
         made.update(
             {name: value for name, value in one.items() if name not in {"records", "subject", "count"}}
         )
+    if count := sum(int(one.get("count", 0)) for one in several):
+        made["count"] = count
     if len(accounts) == len(several):
         made["subject"] = ", ".join(one["subject"] for one in accounts)
     return made
 
 
-async def _opened(
+async def open_details(
     tx: Transaction, keys: Keys, sealed: Mapping[int, Any], owners: Mapping[int, int] | None = None
 ) -> dict[int, dict[str, Any]]:
     """Return sealed details opened; ``owners`` says whose they are, where the key is not the customer."""

@@ -28,7 +28,8 @@ async def exclude(
 ) -> int:
     """Exclude affected customers, or readmit excluded ones; returns how many.
 
-    They are named by customer number or described by a selection. A number that is not on the list is
+    They are named by customer number or described by a selection. A selection is about people's own data:
+    who is told for an account still is, unless named by number. A number that is not on the list is
     ``BadInput``, and then nothing is changed.
     """
     require_open(incident)
@@ -37,9 +38,17 @@ async def exclude(
         raise BadInput("name customers, or describe them", advice="Use --number or --where, one of the two.")
     who, params, what = await _described(tx, incident, numbers, selection)
     standing = "excluded <> ''" if readmit else "excluded = ''"
-    people = await tx.write(
-        f"UPDATE affected SET excluded = :reason WHERE incident_id = :incident AND {standing}"
-        f" AND customer_id IN ({who})",
+    own = " AND via_account_id = 0" if selection is not None and not readmit else ""
+    rows = f"incident_id = :incident AND {standing}{own} AND customer_id IN ({who})"
+    people = int(
+        await tx.scalar(
+            f"SELECT count(DISTINCT customer_id) FROM affected WHERE {rows}",
+            **params,
+            incident=incident.id,
+        )
+    )
+    await tx.write(
+        f"UPDATE affected SET excluded = :reason WHERE {rows}",
         {**params, "reason": "" if readmit else reason, "incident": incident.id},
     )
     if not people:
@@ -62,6 +71,17 @@ async def exclude(
         )
     )
     return people
+
+
+async def silent_accounts(tx: Transaction, incident: Incident) -> list[str]:
+    """Return the numbers of the accounts that were to be told and whose contacts are all excluded."""
+    rows = await tx.rows(
+        "SELECT t.number FROM affected a JOIN account t ON t.id = a.via_account_id"
+        " WHERE a.incident_id = :id AND a.via_account_id <> 0 GROUP BY t.number"
+        " HAVING count(CASE WHEN a.excluded = '' THEN 1 END) = 0 ORDER BY t.number",
+        id=incident.id,
+    )
+    return [row.number for row in rows]
 
 
 async def _described(

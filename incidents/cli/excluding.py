@@ -13,6 +13,7 @@ from incidents import store
 from incidents.affected import compromise as compromising
 from incidents.affected import view
 from incidents.affected.exclusion import exclude as exclude_people
+from incidents.affected.exclusion import silent_accounts
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ProblemRow
 from incidents.cli.printing import Code, Who
@@ -39,13 +40,13 @@ def exclude(
     """Exclude affected people with a reason. They stay on the list and are counted."""
     app = application(context)
 
-    async def act() -> int:
+    async def act() -> tuple[int, list[str]]:
         selection = Selection.read(where) if where else None
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
                 incident = await store.find(tx, code)
-                return await exclude_people(
+                people = await exclude_people(
                     tx,
                     incident,
                     numbers=number or (),
@@ -54,10 +55,20 @@ def exclude(
                     readmit=readmit,
                     actor=actor,
                 )
+                return people, [] if readmit else await silent_accounts(tx, incident)
 
-    people = run(act())
+    people, silent = run(act())
     word = "readmitted" if readmit else "excluded"
-    app.show({word: people}, lambda: out.print(f"{people} people {word}."))
+
+    def human() -> None:
+        out.print(f"{people} people {word}.")
+        if silent:
+            out.print(f"Accounts with nobody to tell: {escape(', '.join(silent))}.")
+            out.print("Name another role: `notifier incidents affect CODE --for-account … --role …`.")
+
+    app.show({word: people, "without_contact": silent}, human)
+    if silent:
+        raise typer.Exit(PARTIAL)
 
 
 @app.command("compromise")

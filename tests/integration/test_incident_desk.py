@@ -17,6 +17,7 @@ PEOPLE = [
     person("C-2", "two@example.com", country="FR", locale="fr"),
     person("C-3", country="FR"),
 ]
+OWNER = person("C-9", "owner@a.example", account=("A", "Alpha", "owner"))
 
 
 @pytest.fixture
@@ -124,6 +125,23 @@ def test_rows_that_cannot_be_used_are_reported(desk: Desk) -> None:
     assert "C-404" not in said
     assert "'=1+1" in report.read_text(encoding="utf-8-sig")
     assert report.stat().st_mode & 0o077 == 0
+
+
+def test_an_account_with_nobody_left_is_named(desk: Desk) -> None:
+    """Excluding its only contact ends with exit code 3."""
+
+    async def fill() -> None:
+        async with desk.store() as store:
+            await add(store, desk.keys, [OWNER])
+
+    asyncio.run(fill())
+    code = _declare(desk)
+    desk.acts("incidents", "affect", code, "--for-account", "A", "--exposed", "email", "--basis", "x")
+    who = ("--number", "C-9", "--because", "x", "--operator", "alice")
+    exit_code, said = desk.say("incidents", "exclude", code, *who)
+    assert exit_code == 3
+    assert "1 people excluded" in said
+    assert "nobody to tell: A." in said
 
 
 def test_data_that_nobody_knows_ends_with_exit_code_3(desk: Desk) -> None:

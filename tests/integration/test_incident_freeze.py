@@ -195,11 +195,11 @@ async def test_an_account_contact_gets_one_notice(store: Store, keys: Keys) -> N
     details = orjson.loads(keys.subject(row.uid, bytes(row.wrapped)).open(bytes(boss.sealed), b"member"))
     assert (boss.variant, details) == (
         "account",
-        {"subject": "Alpha, Beta", "records": ["Alpha: a1", "Beta: b1"]},
+        {"subject": "Alpha, Beta", "records": ["Alpha: a1", "Beta: b1"], "count": 2},
     )
     await affect(store, incident, "number = boss", "name")
     again = await members(store, (await _freeze(store, keys, incident, replace=frozen.code)).code)
-    assert (again["boss"].variant, again["boss"].categories) == ("person", " name ")
+    assert (again["boss"].variant, again["boss"].categories) == ("person", " password-hash email name ")
 
 
 async def test_a_top_up_has_only_what_is_new(store: Store, keys: Keys) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from incidents.affected.accounts import for_accounts
 from incidents.affected.criteria import Exposure
+from incidents.affected.exclusion import exclude, silent_accounts
 from incidents.freeze import freeze
+from incidents.selection import Selection
 from incidents.store import Incident, find
 from notifier.audit.entry import Event
 from notifier.keys import Keys
@@ -75,3 +77,38 @@ async def test_a_contact_who_died_since_is_not_written_to(store: Store, keys: Ke
         tx.record(Event("test:changed"))
     boss = (await _frozen(store, keys, incident))["boss"]
     assert (boss.state, boss.reason, boss.contact_point_id) == ("needs-channel", "deceased", None)
+
+
+async def _with_own_data(store: Store, keys: Keys) -> Incident:
+    await add(store, keys, [person("boss", "boss@a.example", account=("A", "Alpha", "owner"))])
+    incident = await declared(store)
+    await _account(store, keys, incident, "A")
+    await affect(store, incident, "number = boss", "name")
+    return incident
+
+
+async def test_a_contact_affected_in_person_is_told_of_both(store: Store, keys: Keys) -> None:
+    """The account's data categories stand in the one notice beside the contact's own."""
+    incident = await _with_own_data(store, keys)
+    boss = (await _frozen(store, keys, incident))["boss"]
+    assert (boss.variant, set(boss.categories.split())) == ("person", {"password-hash", "email", "name"})
+
+
+async def test_excluding_people_does_not_silence_an_account(store: Store, keys: Keys) -> None:
+    """A selection excludes one person, for their own data; the account is still told through them."""
+    incident = await _with_own_data(store, keys)
+    async with store.begin() as tx:
+        chosen = Selection.read("number = boss")
+        assert await exclude(tx, incident, selection=chosen, reason="told in person", actor="alice") == 1
+        assert await silent_accounts(tx, incident) == []
+    boss = (await _frozen(store, keys, incident))["boss"]
+    assert (boss.state, boss.variant, boss.categories) == ("due", "account", " password-hash email ")
+
+
+async def test_an_account_whose_contacts_are_excluded_is_named(store: Store, keys: Keys) -> None:
+    """By number a person is excluded as a contact too, and counts once."""
+    incident = await _with_own_data(store, keys)
+    async with store.begin() as tx:
+        assert await exclude(tx, incident, numbers=["boss"], reason="x", actor="alice") == 1
+        assert await silent_accounts(tx, incident) == ["A"]
+    assert (await _frozen(store, keys, incident))["boss"].state == "excluded"
