@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from notifier.audit import checks
+from notifier.audit import checks, ends
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
 from notifier.audit.published import published
@@ -37,7 +37,9 @@ async def verify(
     # Read before the store's view is taken: it may only lie behind.
     marks = _marks(report, high_water, memory)
     async with store.read() as tx:
-        replay = Replay(tx, report, verifier, marks=marks, wanted=checks.COMMITMENTS, watch=watch)
+        replay = Replay(
+            tx, report, verifier, marks=marks, wanted=checks.COMMITMENTS | ends.WANTED, watch=watch
+        )
         await replay.run()
         report.size, report.root = replay.tree.size, replay.tree.root().hex()
         if report.size and not high_water.path.exists():
@@ -46,6 +48,8 @@ async def verify(
         await checks.guards(tx, report)
         await checks.attempts(tx, report)
         await checks.commitments(tx, report, replay.kept)
+        await ends.ends(tx, report, replay.kept)
+        await ends.approvals(tx, report, replay.kept)
         shown = await published(tx)
     if report.verified and shown is not None:
         memory.raise_to(shown)

@@ -31,6 +31,8 @@ from notifier.settings import ApprovalSettings, Settings
 from notifier.store import Store
 from notifier.testing import FakeClock
 from tests.audiences import FACTS, TEXT, Frozen, Someone, crowd, drafted, freeze, rules_of, settings_in
+from tests.integration.test_audit_verify import checked, damage
+from tests.logs import Log
 
 PEOPLE = 6
 enqueue = partial(plan, batch_size=500)
@@ -148,6 +150,26 @@ async def test_who_wrote_the_facts_cannot_approve_what_another_drafted(case: Cas
     with pytest.raises(NotPermitted, match="dora wrote"):
         await case.approve("dora")
     assert await case.approve("bob")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "UPDATE approval SET operator = 'alice'",
+        "UPDATE approval SET people = people + 1",
+        "UPDATE approval SET texts_digest = 'other'",
+        "UPDATE approval SET alone = true",
+        "DELETE FROM approval",
+    ],
+)
+async def test_a_changed_approval_is_found(case: Case, act: str, tmp_path: Path) -> None:
+    """Who signed what, for how many, is held against the trail."""
+    await case.approve()
+    log = Log.of(case.store, tmp_path)
+    assert not {"approval-differs", "approval-lost"} & (await checked(log)).counts.keys()
+    await damage(log, act)
+    found = {code for code in (await checked(log)).counts if code.startswith("approval")}
+    assert found == {"approval-lost"} | ({"approval-differs"} if "DELETE" not in act else set())
 
 
 async def test_alone_only_where_allowed_with_a_reason_on_record(case: Case) -> None:

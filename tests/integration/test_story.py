@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from notifier.audit.entry import Event
 from notifier.audit.high_water import HighWater
 from notifier.audit.report import Report
 from notifier.audit.verify import verify
@@ -14,6 +17,7 @@ from notifier.store import Store
 from notifier.story import Membership, deliveries, tell
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
+from tests.affected import add, person
 from tests.integration.test_audit_verify import damage
 from tests.integration.test_sending import run_next, start
 from tests.logs import Log
@@ -106,9 +110,7 @@ async def test_of_an_erased_person_the_codes_are_left(
 
 async def test_somebody_in_no_audience_was_told_nothing(store: Store, keys: Keys) -> None:
     """Not affected by anything is an answer."""
-    await world.people(store, keys, 1)
-    async with store.begin() as tx:
-        await tx.housekeep("DELETE FROM audience_member")
+    await add(store, keys, [person("C0", "c0@example.com")])
     assert await story(store, keys, "C0") == []
 
 
@@ -141,27 +143,58 @@ async def test_real_attempts_verify_and_changed_ones_do_not(
     await damage(log, "UPDATE attempt SET code = 251 WHERE number = 2")
     assert (await checked(log)).counts == {"attempt-differs": 1}
     await damage(log, "DELETE FROM attempt WHERE number = 2")
-    assert (await checked(log)).counts == {"attempt-lost": 1}
+    assert (await checked(log)).counts == {"attempt-lost": 1, "delivery-differs": 1}
     await damage(log, "UPDATE attempt SET event_id = ''")
-    assert (await checked(log)).counts == {"attempt-unrecorded": 3, "attempt-lost": 1}
+    assert (await checked(log)).counts == {
+        "attempt-unrecorded": 3,
+        "attempt-lost": 1,
+        "delivery-differs": 1,
+    }
 
 
 async def test_a_closed_announcement_is_held_to_its_outcomes(
     store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
 ) -> None:
-    """After the closing every delivery's end is committed to; a receipt that comes later is no tampering."""
+    """After the closing every delivery's end is committed to, however late the store says it changed."""
     _, log = await sent(store, keys, clock, tmp_path)
     async with store.begin() as tx:
         await control.close(tx, world.CODE, operator="anna")
     await log.sequencer().drain()
     assert (await checked(log)).findings == []
     async with store.begin() as tx:
-        await tx.housekeep("UPDATE delivery SET state = 'bounced' WHERE id = (SELECT min(id) FROM delivery)")
-    assert (await checked(log)).counts == {"closing-differs": 1}
-    clock.advance(seconds=5)
-    async with store.begin() as tx:
         await tx.housekeep(
-            "UPDATE delivery SET changed_at = :now WHERE id = (SELECT min(id) FROM delivery)",
-            {"now": tx.now_us()},
+            "UPDATE delivery SET state = 'expired', changed_at = 4102444800000000 WHERE id = 1"
         )
+    assert (await checked(log)).counts == {"closing-differs": 1, "delivery-differs": 1}
+
+
+@pytest.mark.parametrize("state", ["rejected", "delivered", "bounced", "cancelled", "planned"])
+async def test_a_delivery_ended_as_its_last_attempt_did(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, state: str
+) -> None:
+    """Before the closing, too, no delivery's end is other than what the trail says of it."""
+    _, log = await sent(store, keys, clock, tmp_path)
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET state = :state WHERE id = 1", {"state": state})
+    assert (await checked(log)).counts == {"delivery-differs": 1}
+
+
+async def test_an_answer_found_late_is_as_good_as_an_attempt(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A hand-over closed as unknown ended as the entry about its late answer says, and not otherwise."""
+    await world.released(store, keys, 1)
+    await start(store)
+    lost = Outcome(OutcomeKind.UNKNOWN, reason="interrupted")
+    await run_next(store, keys, ScriptedChannel({world.address(0): [lost]}), tmp_path)
+    log = Log.of(store, tmp_path)
+    async with store.begin() as tx:
+        reference = await tx.scalar("SELECT reference FROM delivery")
+        await tx.housekeep("UPDATE delivery SET state = 'accepted'")
+    assert (await checked(log)).counts == {"delivery-differs": 1}
+    async with store.begin() as tx:
+        tx.record(Event("delivery:settled", {"delivery": reference, "attempt": 1, "code": 250}))
     assert (await checked(log)).findings == []
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET state = 'rejected'")
+    assert (await checked(log)).counts == {"delivery-differs": 1}
