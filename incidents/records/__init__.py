@@ -31,6 +31,7 @@ from incidents.records.fields import (
     ToldField,
     Wrong,
     ZoneField,
+    read_locale,
 )
 
 __all__ = [
@@ -129,6 +130,20 @@ class IncidentRecord(_Part):
     @classmethod
     def _unknown_is_empty(cls, value: object) -> object:
         return {} if value in (None, UNKNOWN) else value
+
+    @field_validator("texts", mode="before")
+    @classmethod
+    def _each_locale_once(cls, value: object) -> object:
+        seen: dict[str, object] = {}
+        for written in value if isinstance(value, dict) else ():
+            try:
+                locale = read_locale(written)
+            except Wrong:
+                continue  # Reported for its key.
+            if locale in seen:
+                raise Wrong(f"has {locale} twice, as {seen[locale]} and {written}", "Keep one of the two.")
+            seen[locale] = written
+        return value
 
 
 def read(content: bytes) -> IncidentRecord:

@@ -178,7 +178,7 @@ MomentField = Annotated[
 ToldField = Annotated[
     Moment | str | None,
     BeforeValidator(
-        lambda value: NOBODY if value == NOBODY else None if value == UNKNOWN else _moment(value)
+        lambda value: NOBODY if value == NOBODY else None if value in (None, UNKNOWN) else _moment(value)
     ),
     _WRITTEN,
     _schema("A moment with its zone, or `nobody`.", examples=["nobody", "2026-03-01T09:12:00+01:00"]),

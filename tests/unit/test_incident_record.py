@@ -89,3 +89,18 @@ def test_every_state_can_be_left_and_reached() -> None:
     assert reached | {State.SUSPECTED} == set(State)
     assert all(possible_steps(state) for state in State)
     assert after(State.MONITORING, Step.CLOSE) is State.CLOSED
+
+
+@pytest.mark.parametrize("content", [b"told_by_third_party:\n", b'{"told_by_third_party": null}'])
+def test_an_empty_moment_of_being_told_is_unknown(content: bytes) -> None:
+    """As every other field that is left empty."""
+    assert records.read(content).told_by_third_party is None
+
+
+def test_a_locale_written_in_two_ways_is_refused() -> None:
+    """Neither text is dropped unseen."""
+    with pytest.raises(BadRecord) as caught:
+        records.read(b"texts:\n  pt-BR: {summary: Um.}\n  pt_BR: {summary: Dois.}\n")
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.line) == ("texts", 2)
+    assert "pt-BR twice" in problem.what
