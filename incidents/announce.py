@@ -83,17 +83,7 @@ async def announce(
         )
     if audience.subject != incident.code:
         raise BadInput("this audience belongs to another incident", advice="List this incident's audiences.")
-    if audience.code in told.replaced(await audiences.about(tx, incident.code)):
-        raise Refused("this audience was replaced by a newer one", advice="Announce to the newer one.")
-    taken = await tx.scalar(
-        "SELECT code FROM announcement WHERE audience_id = :id AND state <> 'cancelled' LIMIT 1",
-        id=audience.id,
-    )
-    if taken:
-        raise Refused(
-            f"this audience has the announcement {taken} already",
-            advice="Nobody is told the same facts twice: cancel that one first, or freeze a top-up.",
-        )
+    await _refuse_twice(tx, audience)
     said = facts(
         incident.record,
         code=incident.code,
@@ -121,6 +111,57 @@ async def announce(
     if incident.state is not State.NOTIFYING:
         await take_step(tx, incident.code, Step.NOTIFY, actor=author, reason=f"announcing to {audience.code}")
     return str(await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id))
+
+
+async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
+    """Refuse to announce to people who may have been told, or are told by another announcement."""
+    every = await audiences.about(tx, audience.subject)
+    out = told.replaced(every)
+    if audience.code in out:
+        raise Refused("this audience was replaced by a newer one", advice="Announce to the newer one.")
+    rows = await tx.rows("SELECT code, state FROM announcement WHERE audience_id = :id", id=audience.id)
+    if taken := next((row.code for row in rows if row.state != "cancelled"), None):
+        raise Refused(
+            f"this audience has the announcement {taken} already",
+            advice="Nobody is told the same facts twice: cancel that one first, or freeze a top-up.",
+        )
+    if await told.may_have_left(tx, audience):
+        raise Refused(
+            "people in this audience may have been told before its announcement was cancelled",
+            advice="Nobody is told the same facts twice: freeze a top-up, which has those never told.",
+        )
+    others = [one for one in every if one.code not in out and one.id != audience.id]
+    for one in others:
+        if rows and one.id > audience.id and await _shares(tx, audience, one):
+            raise Refused(
+                f"people in this audience are in {one.code} too, frozen when this one was cancelled",
+                advice=f"Nobody is told the same facts twice: announce to {one.code}, or freeze a top-up.",
+            )
+        if one.id < audience.id and await _forgotten(tx, one):
+            raise Refused(
+                f"{one.code} was not announced: {one.counts['state']['due']} people would be left out",
+                advice=f"Announce to {one.code} first; or replace it with `freeze --replace {one.code}`.",
+            )
+
+
+async def _shares(tx: Transaction, audience: Audience, newer: Audience) -> bool:
+    """Say whether somebody due in ``audience`` is due a first notice in ``newer`` as well."""
+    return bool(
+        await tx.scalar(
+            "SELECT 1 FROM audience_member m JOIN audience_member o ON o.customer_id = m.customer_id"
+            " AND o.audience_id = :newer WHERE m.audience_id = :id AND m.state = 'due' AND o.state = 'due'"
+            " AND o.new_categories = '' LIMIT 1",
+            id=audience.id,
+            newer=newer.id,
+        )
+    )
+
+
+async def _forgotten(tx: Transaction, audience: Audience) -> bool:
+    """Say whether people are due in ``audience`` and nobody has announced anything to it."""
+    if not audience.counts.get("state", {}).get("due"):
+        return False
+    return not await tx.scalar("SELECT 1 FROM announcement WHERE audience_id = :id LIMIT 1", id=audience.id)
 
 
 async def _kind(tx: Transaction, audience: Audience) -> str:

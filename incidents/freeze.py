@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import special, told
+from incidents import growth, special, told
 from incidents.affected.acts import acts
 from incidents.affected.words import difference
 from incidents.errors import NothingNew, StepRefused
@@ -24,7 +24,7 @@ from notifier.keys import Keys
 from notifier.store import Dialect, Transaction
 
 _KNOWN = "k.customer_id AS known_id, k.listed, k.told"
-_KNOWN_JOIN = " LEFT JOIN told_before k ON k.customer_id = q.customer_id"
+_KNOWN_JOIN = " LEFT JOIN told_before k ON k.customer_id = q.customer_id AND k.via_account_id = 0"
 _RANK = 1 << 40
 """More than any id: the lowest of rank and id in one number is found without sorting."""
 _FENCE: Mapping[Dialect, str] = {"sqlite": "LIMIT -1", "postgresql": "OFFSET 0"}
@@ -54,7 +54,10 @@ async def freeze(
         await _may_replace(tx, earlier, replace)
     counting = [one for one in earlier if one.code != replace]
     known = await told.gather(tx, counting) if counting else False
-    source = await _source(tx, keys, incident, known=known)
+    has_special = await special.gather(tx, keys, incident)
+    if known:
+        await growth.weigh(tx, keys, incident, has_special=has_special)
+    source = await _source(tx, incident, has_special=has_special, known=known)
     selection = {
         "incident": incident.code,
         "revision": incident.revision,
@@ -63,7 +66,7 @@ async def freeze(
         **({"replaces": replace} if replace else {}),
     }
     try:
-        return await audiences.freeze(
+        made = await audiences.freeze(
             tx,
             code=f"{incident.code}/{len(earlier) + 1}",
             subject=incident.code,
@@ -73,6 +76,8 @@ async def freeze(
             selection=selection,
             frozen_by=actor,
         )
+        if has_special:
+            await growth.keep(tx, incident, made)
     except EmptyAudience:
         if known:
             raise NothingNew(
@@ -82,6 +87,7 @@ async def freeze(
         raise NothingNew(
             "nobody is affected yet", advice="Choose who is: `notifier incidents affect …`."
         ) from None
+    return made
 
 
 async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> None:
@@ -100,8 +106,7 @@ async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> N
         )
 
 
-async def _source(tx: Transaction, keys: Keys, incident: Incident, *, known: bool) -> str:
-    has_special = await special.gather(tx, keys, incident)
+async def _source(tx: Transaction, incident: Incident, *, has_special: bool, known: bool) -> str:
     points = await tx.scalar(
         "SELECT 1 FROM affected_compromised x JOIN affected a ON a.id = x.affected_id"
         " WHERE a.incident_id = :id LIMIT 1",

@@ -103,6 +103,21 @@ class AffectedAct(SQLModel, table=True):
     acted_at: int = big()
 
 
+class AudienceExposure(SQLModel, table=True):
+    """What a frozen notice says of one account's data, or of the person's own, where it says more than one
+    thing: to an account's contact, a guardian, the next of kin. Top-ups are measured against it.
+    """
+
+    __tablename__ = "audience_exposure"
+    audience_id: int = big(primary_key=True, foreign_key="audience.id")
+    customer_id: int = big(primary_key=True, foreign_key="customer.id")
+    via_account_id: int = big(primary_key=True, default=0)
+    """The account; 0: the person's own data."""
+    categories: str = ""
+    sealed: bytes | None = None
+    """The details as they were on the list, context ``member``."""
+
+
 class ListRow(SQLModel, table=True):
     """A row of an uploaded list that matched nobody, or several people. Reported, never dropped."""
 

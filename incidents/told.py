@@ -1,7 +1,8 @@
 """Who has been told what: the base of a top-up, in which nobody is told the same facts twice.
 
-An audience counts as told unless it was replaced, or every announcement to it was cancelled; of a
-cancelled one only those count whose notice may have left the house.
+People count as told while a notice to them is to be made or waits, and once one may have left the house;
+not where it was refused, returned, suppressed, cancelled, expired or never made. An audience that was
+replaced told nobody. What is compared is kept for each person and, for an account's contact, each account.
 """
 
 from __future__ import annotations
@@ -12,8 +13,29 @@ from notifier.audiences import Audience
 from notifier.deliveries import State
 from notifier.store import Transaction
 
-_MAY_HAVE_LEFT = (
-    *(State.ACCEPTED, State.DELIVERED, State.BOUNCED, State.UNKNOWN, State.HELD, State.HANDING_OVER),
+_TOLD = (State.ACCEPTED, State.DELIVERED, State.UNKNOWN, State.HELD, State.HANDING_OVER)
+_WAITING = (State.PLANNED, State.DEFERRED)
+_ENDED = (State.CANCELLED, State.EXPIRED, State.SUPPRESSED)
+"""Ended by us; what was handed over before, without an answer, may have left all the same."""
+
+
+def _listed(states: Sequence[State]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
+
+_LEFT = (
+    f"(d.state IN ({_listed(_TOLD)}) OR (d.state IN ({_listed(_ENDED)}) AND EXISTS"
+    " (SELECT 1 FROM attempt t WHERE t.delivery_id = d.id AND t.outcome = 'unknown')))"
+)
+_STANDS = (
+    "EXISTS (SELECT 1 FROM delivery d JOIN announcement n ON n.id = d.announcement_id"
+    f" WHERE d.member_id = m.id AND ({_LEFT}"
+    f" OR (d.state IN ({_listed(_WAITING)}) AND n.state <> 'cancelled')))"
+)
+_NEWEST = (
+    " ON CONFLICT (customer_id, via_account_id) DO UPDATE SET listed = excluded.listed,"
+    " told = COALESCE(excluded.told, told_before.told),"
+    " sealed = CASE WHEN excluded.told IS NULL THEN told_before.sealed ELSE excluded.sealed END"
 )
 
 
@@ -22,34 +44,65 @@ def replaced(audiences: Sequence[Audience]) -> set[str]:
     return {code for one in audiences if (code := str(one.selection.get("replaces", "")))}
 
 
+async def may_have_left(tx: Transaction, audience: Audience) -> bool:
+    """Say whether a notice to anybody in ``audience`` may have left the house."""
+    return bool(
+        await tx.scalar(
+            "SELECT 1 FROM announcement n JOIN delivery d ON d.announcement_id = n.id"
+            f" WHERE n.audience_id = :id AND ({_LEFT} OR d.state = '{State.BOUNCED}') LIMIT 1",
+            id=audience.id,
+        )
+    )
+
+
 async def gather(tx: Transaction, audiences: Sequence[Audience]) -> bool:
     """Fill the temporary table ``told_before``; says whether anything counts.
 
-    One row a customer: ``listed`` are the categories of the newest audience they were in, ``told`` those of
-    the newest in which they were due a notice (NULL if never).
+    One row a customer and account (0: in person): ``listed`` are the categories of the newest audience they
+    were in, ``told`` and ``sealed`` the categories and details they were told last (NULL if never).
     """
     await tx.housekeep("DROP TABLE IF EXISTS told_before")
-    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
+    postgres = tx.dialect == "postgresql"
     await tx.housekeep(
-        f"CREATE TEMP TABLE told_before (customer_id bigint PRIMARY KEY, listed text, told text){gone}"
+        "CREATE TEMP TABLE told_before (customer_id bigint, via_account_id bigint, listed text, told text,"
+        f" sealed {'bytea' if postgres else 'blob'}, PRIMARY KEY (customer_id, via_account_id))"
+        f"{' ON COMMIT DROP' if postgres else ''}"
     )
     out = replaced(audiences)
     for audience in audiences:
-        if audience.code in out:
-            continue
-        rows = await tx.rows("SELECT state FROM announcement WHERE audience_id = :id", id=audience.id)
-        cancelled = bool(rows) and all(row.state == "cancelled" for row in rows)
-        await tx.housekeep(
-            "INSERT INTO told_before (customer_id, listed, told)"
-            " SELECT m.customer_id, m.categories, CASE WHEN m.state = 'due' THEN m.categories END"
-            f" FROM audience_member m WHERE m.audience_id = :id AND {_left() if cancelled else 'true'}"
-            " ON CONFLICT (customer_id) DO UPDATE SET listed = excluded.listed,"
-            " told = COALESCE(excluded.told, told_before.told)",
-            {"id": audience.id},
-        )
+        if audience.code not in out:
+            await _add(tx, audience)
     return bool(await tx.scalar("SELECT 1 FROM told_before LIMIT 1"))
 
 
-def _left() -> str:
-    states = ", ".join(f"'{state}'" for state in _MAY_HAVE_LEFT)
-    return f"EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id AND d.state IN ({states}))"
+async def _add(tx: Transaction, audience: Audience) -> None:
+    rows = await tx.rows(
+        "SELECT n.state, EXISTS (SELECT 1 FROM wave w WHERE w.announcement_id = n.id) AS planned"
+        " FROM announcement n WHERE n.audience_id = :id",
+        id=audience.id,
+    )
+    cancelled = bool(rows) and all(row.state == "cancelled" for row in rows)
+    # Not announced, or not sent yet: everybody in it is still to be told.
+    ahead = not rows or any(row.state != "cancelled" and not row.planned for row in rows)
+    told = f"m.state = 'due' AND {'true' if ahead else _STANDS}"
+    counts = _STANDS if cancelled else "true"
+    several = bool(
+        await tx.scalar("SELECT 1 FROM audience_exposure WHERE audience_id = :id LIMIT 1", id=audience.id)
+    )
+    alone = (
+        " AND NOT EXISTS (SELECT 1 FROM audience_exposure e WHERE e.audience_id = m.audience_id"
+        " AND e.customer_id = m.customer_id)"
+    )
+    insert = "INSERT INTO told_before (customer_id, via_account_id, listed, told, sealed) SELECT"
+    await tx.housekeep(
+        f"{insert} m.customer_id, 0, m.categories, CASE WHEN {told} THEN m.categories END, m.sealed"
+        f" FROM audience_member m WHERE m.audience_id = :id AND {counts}{alone if several else ''}{_NEWEST}",
+        {"id": audience.id},
+    )
+    if several:
+        await tx.housekeep(
+            f"{insert} e.customer_id, e.via_account_id, e.categories, CASE WHEN {told} THEN e.categories END,"
+            " e.sealed FROM audience_exposure e JOIN audience_member m ON m.audience_id = e.audience_id"
+            f" AND m.customer_id = e.customer_id WHERE e.audience_id = :id AND {counts}{_NEWEST}",
+            {"id": audience.id},
+        )

@@ -176,8 +176,11 @@ def test_the_public_page_confirms_a_reference_and_denies_another(journey: Journe
 
 
 def test_a_top_up_tells_only_what_is_new(journey: Journey) -> None:
-    """The new person and the one whose exposure grew are told; who was told the same facts is not."""
-    assert journey.said["frozen again"].value["people"] == 2
+    """The new person and the one whose exposure grew are told; who was told the same facts is not.
+
+    Whoever was set aside the first time comes back, too, for they were never told.
+    """
+    assert journey.said["frozen again"].value["people"] == 3
     assert sorted(address.split("@")[0] for address in journey.told_then) == ["customer.20", "customer.3"]
     assert len(journey.deliveries(way.LATER)) == 1
 

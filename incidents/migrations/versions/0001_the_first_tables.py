@@ -401,6 +401,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_approval_announcement_id"), "approval", ["announcement_id"], unique=False)
     op.create_table(
+        "audience_exposure",
+        sa.Column("audience_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("via_account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("categories", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["audience_id"],
+            ["audience.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customer.id"],
+        ),
+        sa.PrimaryKeyConstraint("audience_id", "customer_id", "via_account_id"),
+    )
+    op.create_table(
         "contact_point",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
