@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from notifier.audit import guards
 from notifier.store.tables.columns import big, json, surrogate
 
 
@@ -36,6 +37,9 @@ class IncidentRevision(SQLModel, table=True):
     actor: str
     reason: str = ""
     recorded_at: int = big()
+
+
+guards.guard("incident_revision", "id")
 
 
 class IncidentStep(SQLModel, table=True):

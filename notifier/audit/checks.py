@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from notifier.audit.actions import AuditAction
-from notifier.audit.guards import APPEND_ONLY, statements
+from notifier.audit.guards import APPEND_ONLY, OPEN_WHILE_EMPTY, statements
 from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.audit.replay import Facts, Replay
 from notifier.audit.report import Report
@@ -70,7 +70,8 @@ async def _missing_postgresql(tx: Transaction) -> list[str]:
         (row.guarded, row.name): (row.enabled, row.kind, row.function, row.conditional)
         for row in await tx.rows(
             "SELECT c.relname AS guarded, t.tgname AS name, t.tgenabled::text AS enabled, t.tgtype AS kind, "
-            "p.prosrc AS function, t.tgqual IS NOT NULL AS conditional FROM pg_trigger t "
+            "p.prosrc AS function, "
+            "substring(pg_get_triggerdef(t.oid) FROM ' WHEN (.*) EXECUTE ') AS conditional FROM pg_trigger t "
             "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
             "WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal"
         )
@@ -82,8 +83,14 @@ async def _missing_postgresql(tx: Transaction) -> list[str]:
         f"{table}_{name}"
         for table in APPEND_ONLY
         for name, kind in kinds.items()
-        if found.get((table, f"{table}_{name}")) != ("A", kind, body, False)
+        if found.get((table, f"{table}_{name}")) != ("A", kind, body, _condition(table, name))
     ]
+
+
+def _condition(table: str, name: str) -> str | None:
+    """Return the condition of a trigger as PostgreSQL writes it."""
+    column = OPEN_WHILE_EMPTY.get(table)
+    return f"(((old.{column})::text <> ''::text))" if column and name == "no_change" else None
 
 
 async def attempts(tx: Transaction, report: Report) -> None:

@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from notifier.audit.guards import APPEND_ONLY
+from notifier.audit.guards import APPEND_ONLY, WRITTEN_AT_ONCE
+from notifier.keys import Keys
 from notifier.store import Store
+from tests import world
+from tests.affected import declared
 from tests.logs import Log
 
 COLUMN = {
@@ -20,6 +23,9 @@ COLUMN = {
     "log_tile": "content",
     "log_checkpoint": "note",
     "attempt": "relay",
+    "audience": "digest",
+    "audience_member": "state",
+    "incident_revision": "digest",
 }
 
 
@@ -30,9 +36,11 @@ ATTEMPT = (
 
 
 @pytest.fixture
-async def filled(store: Store, tmp_path: Path) -> Store:
+async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
     """A store with a row in every guarded table."""
     await Log.of(store, tmp_path).grow(300)
+    await declared(store)
+    await world.people(store, keys, 1)
     if store.dialect == "sqlite":
         with closing(sqlite3.connect(str(store.engine.url.database))) as plain:  # Foreign keys are off.
             plain.execute(ATTEMPT)
@@ -63,6 +71,8 @@ async def test_rows_are_not_replaced_by_an_insert(filled: Store, table: str) -> 
     if filled.dialect == "sqlite":
         await refused(filled, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
         async with filled.begin() as tx:
+            if table in WRITTEN_AT_ONCE:
+                return
             await tx.connection.execute(text("PRAGMA recursive_triggers=OFF"))
         await refused(filled, f"REPLACE INTO {table} SELECT * FROM {table}")
         return
