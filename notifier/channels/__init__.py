@@ -24,8 +24,9 @@ class Outcome:
 
     ``text`` is the carrier's reply: personal, because it may echo the address. ``reason`` is our
     classification, such as ``address-dead``, ``mailbox-full``, ``throttled``, ``about-us`` or
-    ``relay-down``. ``retry_after`` are the seconds the other side asked us to wait. ``handed_over`` is
-    false where the message certainly never left: it then costs no attempt of the recipient's.
+    ``relay-down``. ``retry_after`` are the seconds to wait: a floor where the other side ``named`` them, else
+    what is usual after such an answer. ``handed_over`` is false where the message certainly never left: it
+    then costs no attempt of the recipient's.
     """
 
     kind: OutcomeKind
@@ -36,6 +37,7 @@ class Outcome:
     reason: str = ""
     retry_after: float | None = None
     handed_over: bool = True
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)

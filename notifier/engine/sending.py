@@ -302,10 +302,15 @@ class BatchRun:
             return State.EXPIRED, 0
         if not outcome.handed_over and outcome.reason != RELAY_DOWN and self._halted():
             return State.DEFERRED, now  # Withdrawn before it was begun.
-        if outcome.reason == OUR_LIMIT and not outcome.handed_over:
+        if outcome.reason == OUR_LIMIT and not (outcome.handed_over or outcome.code):
             return State.DEFERRED, now + int((outcome.retry_after or 1.0) * SECOND)
         due = self._back_off.wait(
-            one.attempt, asked=outcome.retry_after, now=now, deadline=self._deadline, draw=self._draw
+            one.attempt,
+            asked=outcome.retry_after,
+            named=outcome.named,
+            now=now,
+            deadline=self._deadline,
+            draw=self._draw,
         )
         return State.DEFERRED, self._window.next(due, one.time_zone) if self._window else due
 

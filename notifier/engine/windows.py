@@ -13,6 +13,8 @@ from notifier.clock import from_instant, to_instant
 FALLBACK_ZONE = "Etc/UTC"
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
+_ON_TOP = 0.1
+"""Largest share of a wait named by the other side that is put on top of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,30 @@ class BackOff:
     first_seconds: float
     longest_seconds: float
 
-    def wait(self, attempt: int, *, asked: float | None, now: int, deadline: int, draw: random.Random) -> int:
+    def wait(
+        self,
+        attempt: int,
+        *,
+        asked: float | None,
+        now: int,
+        deadline: int,
+        draw: random.Random,
+        named: bool = True,
+    ) -> int:
         """Return the instant of the next try after ``attempt`` failed for now.
 
-        It doubles from ``first_seconds`` to ``longest_seconds``, with jitter (between half and all of it),
-        and is never shorter than the other side ``asked`` for. While a ``deadline`` (an instant, 0 for
-        none) lies ahead, at most a third of what is left is waited, so that several tries fit in.
+        It doubles from ``first_seconds`` to ``longest_seconds``, with jitter (between half and all of it).
+        Seconds ``asked`` are the least that is jittered, unless the other side ``named`` them. While a
+        ``deadline`` (an instant, 0 for none) lies ahead, at most a third of what is left is waited, so that
+        several tries fit in. What the other side named is never cut short, and a little is put on top, so
+        that those who heard the same do not all come back at once.
         """
-        longest = min(self.longest_seconds, self.first_seconds * 2 ** min(attempt - 1, 30))
-        wait = longest * (0.5 + draw.random() / 2)
+        base = min(self.longest_seconds, self.first_seconds * 2 ** min(attempt - 1, 30))
+        if asked and not named:
+            base = max(base, asked)
+        wait = base * (0.5 + draw.random() / 2)
         if deadline > now:
             wait = min(wait, (deadline - now) / SECOND / 3)
-        return now + int(max(wait, asked or 0.0) * SECOND)
+        if asked and named:
+            wait = max(wait, asked * (1 + _ON_TOP * draw.random()))
+        return now + int(wait * SECOND)

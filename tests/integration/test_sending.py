@@ -115,7 +115,7 @@ async def test_a_deferred_notice_is_the_same_message_later(
     assert await states(store) == {"accepted": 2, "deferred": 1}
     clock.advance(seconds=89)
     assert await run_next(store, keys, channel, tmp_path) is None
-    clock.advance(seconds=2)
+    clock.advance(seconds=11)
     await run_next(store, keys, channel, tmp_path)
     first, second = [one for one in channel.sent if one.recipient == world.address(1)]
     assert first.content == second.content

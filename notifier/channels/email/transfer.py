@@ -139,6 +139,7 @@ def answered(relay: str, stage: Stage, reply: Reply) -> tuple[Outcome, Verdict]:
         verdict.reason,
         verdict.retry_after,
         handed_over=stage not in ("session", "mail"),
+        named=verdict.asked is not None,
     )
     return outcome, verdict
 
