@@ -23,9 +23,12 @@ async def counts(tx: Transaction, incident: Incident) -> dict[str, Any]:
     }
     found: dict[str, Any] = {
         "people": await tx.scalar(f"SELECT count(DISTINCT a.customer_id) {where}", id=incident.id),
-        "excluded": await tx.scalar(f"SELECT count(*) {where} AND a.excluded <> ''", id=incident.id),
+        "excluded": await tx.scalar(
+            f"SELECT count(DISTINCT a.customer_id) {where} AND a.excluded <> ''", id=incident.id
+        ),
         "compromised points": await tx.scalar(
-            f"SELECT count(*) {where} AND a.id IN (SELECT affected_id FROM affected_compromised)",
+            f"SELECT count(DISTINCT a.customer_id) {where}"
+            " AND a.id IN (SELECT affected_id FROM affected_compromised)",
             id=incident.id,
         ),
         "unused list rows": await tx.scalar(
@@ -34,8 +37,8 @@ async def counts(tx: Transaction, incident: Incident) -> dict[str, Any]:
     }
     for name, column in by.items():
         rows = await tx.rows(
-            f"SELECT {column} AS value, count(*) AS people {where} GROUP BY {column}"
-            f" ORDER BY count(*) DESC, {column} LIMIT 30",
+            f"SELECT {column} AS value, count(DISTINCT a.customer_id) AS people {where} GROUP BY {column}"
+            f" ORDER BY count(DISTINCT a.customer_id) DESC, {column} LIMIT 30",
             id=incident.id,
         )
         found[name] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from incidents.affected import view
 from incidents.affected.accounts import for_accounts
 from incidents.affected.criteria import Exposure
 from incidents.affected.exclusion import exclude, silent_accounts
@@ -112,3 +113,13 @@ async def test_an_account_whose_contacts_are_excluded_is_named(store: Store, key
         assert await exclude(tx, incident, numbers=["boss"], reason="x", actor="alice") == 1
         assert await silent_accounts(tx, incident) == ["A"]
     assert (await _frozen(store, keys, incident))["boss"].state == "excluded"
+
+
+async def test_a_contact_affected_in_person_counts_once(store: Store, keys: Keys) -> None:
+    """People are counted, not the reasons for which they stand on the list."""
+    incident = await _with_own_data(store, keys)
+    async with store.begin() as tx:
+        await exclude(tx, incident, numbers=["boss"], reason="x", actor="alice")
+        found = await view.counts(tx, incident)
+    assert (found["people"], found["excluded"], found["country"]) == (1, 1, {"unknown": 1})
+    assert found["excluded because"] == {"x": 1}
