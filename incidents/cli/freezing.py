@@ -18,7 +18,7 @@ from incidents.records.moments import EXAMPLES, Moment
 from notifier import audiences
 from notifier.announcements import announcement as find_announcement
 from notifier.audiences import Audience
-from notifier.cli import application, out, run
+from notifier.cli import application, out, persons, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant, to_instant
 from notifier.errors import BadInput
@@ -195,7 +195,7 @@ def _plain(audience: Audience) -> dict[str, Any]:
 
 def _print(audience: Audience) -> None:
     out.print(
-        f"[bold]{audience.code}[/] ({audience.kind}): {audience.people} people,"
+        f"[bold]{audience.code}[/] ({audience.kind}): {persons(audience.people)},"
         f" frozen by {escape(audience.frozen_by)} on {utc(from_instant(audience.frozen_at))}"
     )
     table = Table(box=None, show_header=False)

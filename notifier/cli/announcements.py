@@ -14,7 +14,7 @@ from rich.table import Table
 
 from notifier.announcements import Announcement, announcement
 from notifier.approvals import Given, approval
-from notifier.cli import PARTIAL, Application, application, err, out, run
+from notifier.cli import PARTIAL, Application, application, err, out, persons, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
 from notifier.forecasts import Outlook, outlook
@@ -213,7 +213,7 @@ def print_announcement(now: Announcement, counts: PreflightReport, given: Given 
     if given:
         alone = ", alone" if given.alone else ""
         out.print(
-            f"approved by {given.operator}{alone} for {given.people:,} people until {when(given.expires_at)}"
+            f"approved by {given.operator}{alone} for {persons(given.people)} until {when(given.expires_at)}"
         )
     if now.state == "countdown" and now.release_at:
         out.print(f"release at {when(now.release_at)}")
@@ -241,14 +241,14 @@ def print_counts(counts: PreflightReport) -> None:
         named = ", ".join(f"{name or 'unknown'} {people:,}" for name, people in counts.countries.items())
         out.print(f"by country: {named}", markup=False)
     if counts.fallback:
-        out.print(f"{counts.fallback:,} people get it in another language than theirs.")
+        out.print(f"In another language than theirs: {persons(counts.fallback)}.")
 
 
 def print_outlook(ahead: Outlook, rate: float) -> None:
     """Print the waves and the finish."""
     for wave in ahead.waves:
         name = "canary" if wave.number == 0 else f"wave {wave.number}"
-        out.print(f"{name}: {wave.people:,} people from {when(wave.start_at)}")
+        out.print(f"{name}: {persons(wave.people)} from {when(wave.start_at)}")
     done = f"done by about {when(ahead.finish_at)}" if ahead.finish_at else "not done within 60 days"
     line = f"At {rate:g} a second: {done}"
     if ahead.deadline:

@@ -9,7 +9,7 @@ import typer
 
 from notifier.announcements import announcement
 from notifier.approvals import approval, due_people
-from notifier.cli import Application, application, out, run
+from notifier.cli import Application, application, out, persons, run
 from notifier.cli.announcements import Code, Who, print_announcement, when
 from notifier.cli.identity import ask_line, identify
 from notifier.errors import BadInput, Refused
@@ -94,7 +94,7 @@ def approve(
         app.show(
             {"code": code, **asdict(given)},
             lambda: out.print(
-                f"{code} is approved for {given.people:,} people until {when(given.expires_at)}.\n"
+                f"{code} is approved for {persons(given.people)} until {when(given.expires_at)}.\n"
                 f"Next: notifier announcements release {code} --operator HANDLE",
                 markup=False,
             ),
@@ -156,7 +156,7 @@ def release(context: typer.Context, code: Code, operator: Who) -> None:
         app.show(
             {"code": code, "people": due, "release_at": release_at},
             lambda: out.print(
-                f"{due:,} people will be written to from {when(release_at)} on, by `notifier serve`.\n"
+                f"{persons(due)} will be written to from {when(release_at)} on, by `notifier serve`.\n"
                 f"Until then: notifier announcements stop {code} --operator HANDLE",
                 markup=False,
             ),

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from notifier.cli import Application, application, out, run
+from notifier.cli import Application, application, out, persons, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
 from notifier.engine import control
@@ -71,7 +71,7 @@ async def _status(app: Application, code: str) -> None:
         out.print(f"unaccounted: {account.unaccounted}")
         for row in waves:
             name = "canary" if row.number == 0 else f"wave {row.number}"
-            out.print(f"{name}: {row.people:,} people, {_STARTED.get(row.state, row.state)}")
+            out.print(f"{name}: {persons(row.people)}, {_STARTED.get(row.state, row.state)}")
         for row in waiting:
             out.print(
                 f"hold {row.id}, {row.kind}: {row.reason} (see: notifier announcements holds)", markup=False
@@ -149,7 +149,7 @@ def resume(context: typer.Context, code: Code, operator: Operator) -> None:
             async with store.begin() as tx:
                 waves = await control.resume(tx, code, operator=handle, dispatcher=app.dispatcher)
                 remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
-        text = f"{code} goes on: {remaining:,} people are still to be told."
+        text = f"{code} goes on: still to be told are {persons(remaining)}."
         _say(app, {"code": code, "control": "run", "waves": waves, "remaining": remaining}, text)
 
     run(act())
@@ -163,8 +163,8 @@ def next_wave(context: typer.Context, code: Code, operator: Operator) -> None:
         async with app.store() as store:
             handle = await identify(app, store, operator, fresh=True)
             async with store.begin() as tx:
-                people = await control.next_wave(tx, code, operator=handle, dispatcher=app.dispatcher)
-        _say(app, {"code": code, "people": people}, f"The next wave starts now: {people:,} people.")
+                started = await control.next_wave(tx, code, operator=handle, dispatcher=app.dispatcher)
+        _say(app, {"code": code, "people": started}, f"The next wave starts now: {persons(started)}.")
 
     run(act())
 
@@ -181,7 +181,7 @@ def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reaso
         _say(
             app,
             {"code": code, "cancelled": cancelled},
-            f"{code} is cancelled; {cancelled:,} people get no notice of it.",
+            f"{code} is cancelled; {persons(cancelled)} will get no notice of it.",
         )
 
     run(act())
