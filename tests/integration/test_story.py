@@ -37,7 +37,7 @@ async def sent(store: Store, keys: Keys, clock: FakeClock, folder: Path) -> tupl
     await start(store)
     channel = ScriptedChannel({world.address(1): [LATER, DONE]})
     await run_next(store, keys, channel, folder)
-    clock.advance(seconds=61)
+    clock.advance(seconds=67)
     await run_next(store, keys, channel, folder)
     log = Log.of(store, folder)
     await log.sequencer().drain()
