@@ -130,7 +130,7 @@ async def _verify(home: demo.DemoHome, store: Store) -> bool:
     report = await verify(
         store,
         signer.verifier,
-        high_water=HighWater(home.settings.state_folder / "high_water", signer.verifier),
+        high_water=HighWater(home.settings.high_water_file, signer.verifier),
         memory=HighWater(home.settings.home / "checkpoint.seen", signer.verifier),
     )
     if not report.verified:

@@ -55,7 +55,6 @@ class BatchResult:
     """How a run of a batch ended."""
 
     accepted: int
-    closed: int
     relay_trouble: str = ""
     """The reason, where the relay and not the recipients was the trouble."""
 
@@ -106,7 +105,6 @@ class BatchRun:
         self._lease_ends = 0.0
         self._control_seen = 0.0
         self._accepted = 0
-        self._closed = 0
         self._halt = ""
         """Why nothing more is opened in this run: trouble with relay or store, pause, cancel."""
         self._failure: BaseException | None = None
@@ -135,7 +133,7 @@ class BatchRun:
             quarantine_us=int(self._settings.quarantine_seconds * SECOND),
             not_before=self._now() + int(pause),
         )
-        return BatchResult(self._accepted, self._closed, trouble)
+        return BatchResult(self._accepted, trouble)
 
     async def _work(self) -> None:
         ids = deque(await self._loader.due(self._lease, self._now()))
@@ -206,7 +204,6 @@ class BatchRun:
             self._settled[:0] = settled
             self._endings[:0] = endings
             raise
-        self._closed += len(settled)
         if flushed.control != "run":
             self._halt = self._halt or flushed.control
         for one in chosen:

@@ -198,7 +198,7 @@ async def inspect(settings: Settings, announcement: int, recipients: Sequence[st
         report = await verify(
             store,
             signer.verifier,
-            high_water=HighWater(settings.state_folder / "high_water", signer.verifier),
+            high_water=HighWater(settings.high_water_file, signer.verifier),
             memory=HighWater(settings.home / "seen", signer.verifier),
         )
     copies = Counter(recipients)

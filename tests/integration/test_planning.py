@@ -19,6 +19,17 @@ from tests import world
 from tests.integration.test_sending import DEAD, INLINE, run_next, start, states
 
 
+async def _answer_canary(store: Store, channel: ScriptedChannel, count: int, outcome: Outcome) -> None:
+    """Let the first ``count`` people of the canary be answered with ``outcome``."""
+    async with store.read() as tx:
+        rows = await tx.rows(
+            "SELECT c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
+            "JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id WHERE w.number = 0"
+        )
+    for row in rows[:count]:
+        channel.answer(world.address(int(row.number[1:])), outcome)
+
+
 async def waves(store: Store) -> list[tuple[int, int, str]]:
     """Return number, people and state of each wave."""
     async with store.read() as tx:
@@ -73,13 +84,7 @@ async def test_a_bad_canary_holds_the_rest(
     await world.released(store, keys, 20, canary=4, canary_hold_minutes=10)
     await start(store)
     channel = ScriptedChannel()
-    async with store.read() as tx:
-        first = await tx.rows(
-            "SELECT c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
-            "JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id WHERE w.number = 0"
-        )
-    for row in first[:dead]:
-        channel.answer(world.address(int(row.number[1:])), DEAD)
+    await _answer_canary(store, channel, dead, DEAD)
     while await run_next(store, keys, channel, tmp_path):
         pass
     clock.advance(minutes=11)
@@ -174,13 +179,7 @@ async def test_a_canary_that_recovers_lets_every_wave_go(
     await start(store)
     later = Outcome(OutcomeKind.DEFERRED, code=451, reason="throttled", retry_after=800)
     channel = ScriptedChannel()
-    async with store.read() as tx:
-        rows = await tx.rows(
-            "SELECT c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
-            "JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id WHERE w.number = 0"
-        )
-    for row in rows[:4]:
-        channel.answer(world.address(int(row.number[1:])), later)
+    await _answer_canary(store, channel, 4, later)
     for _ in range(40):
         await start(store)
         await _work(store, keys, channel, tmp_path)
@@ -199,13 +198,7 @@ async def test_a_canary_that_stays_bad_says_so_and_can_be_resumed(
     await world.released(store, keys, 20, canary=4, canary_hold_minutes=10)
     await start(store)
     channel = ScriptedChannel()
-    async with store.read() as tx:
-        rows = await tx.rows(
-            "SELECT c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
-            "JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id WHERE w.number = 0"
-        )
-    for row in rows[:3]:
-        channel.answer(world.address(int(row.number[1:])), DEAD)
+    await _answer_canary(store, channel, 3, DEAD)
     await _work(store, keys, channel, tmp_path)
     clock.advance(minutes=11)
     await start(store)
