@@ -10,6 +10,7 @@ NotifierError
 ├── StoreError         the store cannot be trusted or reached right now (exit code 1)
 │   ├── UnrecordedChange   a change was about to be committed without its audit entry
 │   └── LostLease      another worker has taken this batch over
+├── TaskEnded          a part of the worker ended by itself (exit code 1)
 └── AuditError         the audit trail does not verify, or must not be extended (exit code 1)
 
 Delivery trouble is not an exception but an ``Outcome``. No message holds an address or a name.
@@ -68,6 +69,10 @@ class UnrecordedChange(StoreError):
 
 class LostLease(StoreError):
     """Another worker has taken this batch over."""
+
+
+class TaskEnded(NotifierError):
+    """A part of the worker ended by itself."""
 
 
 class AuditError(NotifierError):

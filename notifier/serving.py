@@ -22,9 +22,16 @@ _LAST_REQUESTS = 5
 
 
 class Sender(Protocol):
-    """What sends: the worker. ``alive`` says whether it has started and not yet stopped."""
+    """What sends: the worker. ``alive`` says whether it has started and not yet stopped, ``trouble`` names
+    what keeps failing in it.
+    """
 
     alive: bool
+
+    @property
+    def trouble(self) -> str:
+        """Return the name of what keeps failing; empty while all is well."""
+        ...
 
     async def run(self, stop: asyncio.Event, started: asyncio.Event) -> None:
         """Send until ``stop``; then finish what is being handed over and begin nothing new. ``started`` is
@@ -50,6 +57,8 @@ class Service:
             return "stopped"
         if self._stop.is_set():
             return "draining"
+        if self._sender.trouble:
+            return "troubled"
         return "running" if self._sender.alive else "starting"
 
     def stop(self) -> None:

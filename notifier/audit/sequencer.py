@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.audit import proofs, tiles
 from notifier.audit.high_water import HighWater
@@ -23,10 +22,11 @@ from notifier.audit.log_key import LogKey
 from notifier.audit.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange, is_consistent, leaf_hash
 from notifier.audit.note import Checkpoint
 from notifier.audit.published import note_published
-from notifier.errors import AuditError, NotifierError
+from notifier.errors import AuditError
 from notifier.store import Store, Transaction
 
 BATCH = 10_000
+_LONGEST_PAUSE = 10.0
 _log = structlog.get_logger(__name__)
 
 _TAKE_POSTGRESQL = (
@@ -83,25 +83,26 @@ class Sequencer:
     async def run(self, stop: asyncio.Event, every: float = 1.0) -> None:
         """Sequence every ``every`` seconds, without a pause while batches are full, until ``stop``.
 
-        Trouble is kept in ``trouble`` and logged, and the next try comes as usual: sending goes on and its
-        entries wait. Before it returns it takes what waits.
+        Trouble of whatever kind is kept in ``trouble``, logged, and tried again, more and more slowly;
+        meanwhile entries wait. Before it returns it takes what waits.
         """
+        pause = every
         while True:
             stopping = stop.is_set()
             full = False
             try:
                 full = await self.step() == self._batch
-                self.trouble = None
-            except (NotifierError, SQLAlchemyError, OSError) as error:
+                self.trouble, pause = None, every
+            except Exception as error:  # noqa: BLE001 - one that nobody foresaw must not end the log either
                 if type(error) is not type(self.trouble) or str(error) != str(self.trouble):
-                    _log.error("audit.not_extended", kind=type(error).__name__)
-                self.trouble = error
+                    _log.error("audit.not_extended", exc_info=error)
+                self.trouble, pause = error, min(pause * 2, max(every, _LONGEST_PAUSE))
             if full:
                 continue
             if stopping:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), every)
+                await asyncio.wait_for(stop.wait(), pause)
 
     async def _waiting(self) -> bool:
         async with self._store.read() as tx:

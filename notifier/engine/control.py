@@ -6,15 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import root
+from notifier.engine import trail
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
 from notifier.engine.sending import window_of
@@ -23,7 +24,7 @@ from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 
 _PAUSES = ("pause", "restored")
-_SENDING_HOLDS = (*_PAUSES, "canary", "relay", "order", "release", "in-doubt")
+_SENDING_HOLDS = (*_PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD)
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
@@ -111,21 +112,12 @@ async def _free(
     now = tx.now_us()
     for turn, wave in enumerate(waiting):
         start = now + turn * every
-        zones = await tx.rows(
-            "SELECT DISTINCT m.time_zone FROM delivery d JOIN audience_member m ON m.id = d.member_id "
-            "JOIN send_batch b ON b.id = d.batch_id WHERE b.wave_id = :wave",
-            wave=wave.id,
-        )
-        due = [
-            {"zone": row.time_zone, "due_at": window.next(start, row.time_zone) if window else start}
-            for row in zones
-        ]
-        source = tx.recordset("due", "v", zone="text", due_at="bigint")
+        await put_starts(tx, announcement.id, wave.id, start, window)
         await tx.write(
-            f"UPDATE delivery SET due_at = v.due_at FROM {source}, audience_member m, send_batch b "
-            "WHERE m.id = delivery.member_id AND b.id = delivery.batch_id AND b.wave_id = :wave "
-            "AND m.time_zone = v.zone AND delivery.state = 'planned'",
-            {"due": orjson.dumps(due).decode(), "wave": wave.id},
+            "UPDATE delivery SET due_at = s.due_at FROM send_batch b, wave_start s, audience_member m "
+            "WHERE b.wave_id = :wave AND delivery.batch_id = b.id AND m.id = delivery.member_id "
+            "AND s.wave_id = b.wave_id AND s.time_zone = m.time_zone AND delivery.state = 'planned'",
+            {"wave": wave.id},
         )
         await tx.write(
             "UPDATE wave SET start_at = :start, state = 'planned' WHERE id = :id",

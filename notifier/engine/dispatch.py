@@ -7,13 +7,13 @@ attempts), never in the dispatcher.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifier.engine.rounds import LONGEST_PAUSE, where
 from notifier.errors import StoreError
 from notifier.store import Transaction
 
@@ -74,10 +74,10 @@ class InlineDispatcher:
                 # The store is unwell: nothing may be sent, so wait and look again.
                 log.warning("batch interrupted", error=type(error).__name__)
                 busy = False
-                pause = min(pause * 2, 15.0)
+                pause = min(pause * 2, LONGEST_PAUSE)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one batch, the others go on
                 # Its lease stays until it runs out, so meanwhile the others have their turn.
-                log.error("batch failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400
+                log.error("batch failed", error=type(error).__name__, where=where(error))  # noqa: TRY400
                 busy = False
             if not busy:
                 await self._rest(stop, pause)
@@ -88,9 +88,3 @@ class InlineDispatcher:
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for one in waiting:
             one.cancel()
-
-
-def _where(error: BaseException) -> str:
-    """Return where it was raised; its message may hold what no log may."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

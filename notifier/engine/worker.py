@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.channels import Channel
 from notifier.clock import from_instant
@@ -24,11 +25,13 @@ from notifier.engine.dispatch import Dispatcher
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Finisher, Loader, Policy
 from notifier.engine.ownership import Ownership
+from notifier.engine.rounds import Rounds, where
 from notifier.engine.schedule import Release
 from notifier.engine.sending import BatchResult, BatchRun
 from notifier.engine.spill import Spill
+from notifier.engine.trail import Trail
 from notifier.engine.windows import SECOND
-from notifier.errors import Conflict, StoreError
+from notifier.errors import Conflict, NotifierError, TaskEnded
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
 from notifier.store import Store
@@ -38,6 +41,8 @@ log = structlog.get_logger()
 _DUE_EVERY = 15
 _LEASES_EVERY = 5
 _HYGIENE_EVERY = 60
+_TIMERS_LATE = 60
+"""Seconds by which a timer may be off; beyond that the timers have died, or the clock was set back."""
 _RESTORED = "the store is an older copy: find out who was told since, then resume or cancel"
 
 
@@ -81,48 +86,90 @@ class Worker:
         )
         self._looking = asyncio.Lock()
         self._tidying = asyncio.Lock()
-        self._replaced: Conflict | None = None
+        self._failure: NotifierError | None = None
         self._running: set[int] = set()
         self._cool_until = 0.0
+        self._rounds = Rounds(time.monotonic)
+        self._trail = Trail(parts.store, time.monotonic)
+        self._trail_stands = False
+        self._restored = False
+        self._waits_for = ""
+        """The task without which nothing may be sent, while it is in trouble."""
         self.alive = False
         """Whether the worker has started and not yet stopped: for the health page."""
 
+    @property
+    def trouble(self) -> str:
+        """Return the name of a task that keeps failing; empty while all is well."""
+        return self._waits_for or self._rounds.troubled()
+
     async def run(self, stop: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Be the worker until ``stop``; ``started`` is set once it is. Raises ``Conflict`` at once if another
-        worker is at it, and later if another one has taken this one's place.
+        worker is at it, and later if another one has taken this one's place; ``TaskEnded`` if a part of it
+        ended by itself: going on without it would look alive and not be.
         """
         parts = self._parts
         async with self._ownership, parts.channel:
             await self._recover()
-            sequencing = asyncio.create_task(parts.sequence(self._stop))
+            sequencing = self._part("sequencer", parts.sequence(self._stop))
             self._start_timers()
+            watching = self._part("timers", self._watch_timers())
             self.alive = True
             if started is not None:
                 started.set()
-            watching = asyncio.create_task(self._watch(stop))
+            sending = self._part("dispatcher", parts.dispatcher.run(self._run_batch, self._stop))
+            stopping = asyncio.create_task(stop.wait())
             try:
-                await parts.dispatcher.run(self._run_batch, self._stop)
+                # Each part ends when it is told to stop; one that ends before has died.
+                await asyncio.wait(
+                    {stopping, sequencing, watching, sending}, return_when=asyncio.FIRST_COMPLETED
+                )
             finally:
                 self.alive = False
                 self._stop.set()
-                watching.cancel()
+                stopping.cancel()
+                await sending
                 self._timers.pause()
                 async with self._looking, self._tidying:
                     self._timers.shutdown(wait=False)  # It would cut off what a job is writing.
-                await sequencing
-                with suppress(asyncio.CancelledError):
-                    await watching
-        if self._replaced is not None:
-            raise self._replaced
+                await asyncio.gather(watching, sequencing)
+        if self._failure is not None:
+            raise self._failure
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._stop.set()
+    def _part(self, name: str, act: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a part of the worker. If it ends before it is told to, so does the worker."""
+
+        async def live() -> None:
+            how = "without an error"
+            try:
+                await act
+            except Exception as error:  # noqa: BLE001 - whatever ended it
+                how = f"{type(error).__name__} at {where(error)}"
+            if not self._stop.is_set() or how != "without an error":
+                log.error("a part of the worker ended by itself", part=name, how=how)
+                self._failure = self._failure or TaskEnded(
+                    f"the worker's {name} ended by itself: {how}",
+                    advice="Start it again; if it happens again, report this line and the log.",
+                )
+                self._stop.set()
+
+        return asyncio.create_task(live())
+
+    async def _watch_timers(self) -> None:
+        """Return if the timers have died; a look alone may come late, so two in a row count."""
+        late = 0
+        while not self._stop.is_set() and late < 2:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _LEASES_EVERY)
+            job = self._timers.get_job("leases")
+            off = datetime.now(UTC) - job.next_run_time if job and job.next_run_time else None
+            late = late + 1 if off is None or abs(off.total_seconds()) > _TIMERS_LATE else 0
 
     async def _recover(self) -> None:
         """Settle what a predecessor left: its answers from spill files, the rest as in doubt."""
         parts = self._parts
-        if await parts.rolled_back():
+        self._restored = await parts.rolled_back()
+        if self._restored:
             # What went out since the backup is not on record here: sending again needs a person's word.
             async with parts.store.begin() as tx:
                 paused = await control.pause_all(tx, kind="restored", reason=_RESTORED)
@@ -148,76 +195,88 @@ class Worker:
     async def _due(self) -> None:
         """Fire what is due and arm the timer for what comes next."""
         async with self._looking:
-            await self._fire()
+            await self._rounds.attempt("schedule", self._fire)
 
     async def _fire(self) -> None:
         parts = self._parts
-        try:
-            for fired in await schedule.fire_due(
-                parts.store, release=parts.release, refused=parts.refused, dispatcher=parts.dispatcher
-            ):
-                if fired.failed:
-                    log.error("could not fire, will try again", kind=fired.kind, error=fired.failed)
-                elif fired.refused:
-                    log.warning("could not fire", kind=fired.kind, why=fired.refused)
-            upcoming = await schedule.next_fire(parts.store)
-        except (SQLAlchemyError, OSError, StoreError) as error:
-            log.warning("the schedule could not be read", error=type(error).__name__)
-            return
+        for fired in await schedule.fire_due(
+            parts.store, release=parts.release, refused=parts.refused, dispatcher=parts.dispatcher
+        ):
+            if fired.failed:
+                log.error("could not fire, will try again", kind=fired.kind, error=fired.failed)
+            elif fired.refused:
+                log.warning("could not fire", kind=fired.kind, why=fired.refused)
+        upcoming = await schedule.next_fire(parts.store)
         parts.dispatcher.sweep()
         if upcoming is not None:
             soon = max(from_instant(upcoming), parts.store.clock.now())
             self._timers.add_job(self._due, "date", run_date=soon, id="due", replace_existing=True)
 
     async def _keep_place(self) -> None:
-        """Stay the one worker; end where another has become it."""
+        """Stay the one worker, and see whether sending may go on."""
+        await self._rounds.attempt("place", self._renew)
+        await self._rounds.attempt("trail", self._look_at_trail)
+        waits_for = self._rounds.troubled("place", "trail") or ("trail" if self._trail_stands else "")
+        if waits_for and not self._waits_for:
+            log.error("nothing is sent for now", waits_for=waits_for)
+        elif self._waits_for and not waits_for:
+            log.info("sending goes on", waited_for=self._waits_for)
+        self._waits_for = waits_for
+
+    async def _renew(self) -> None:
         try:
             await self._ownership.renew()
         except Conflict as taken:
             log.error("another worker has taken over")  # noqa: TRY400 - no traceback: nothing is broken
-            self._replaced = taken
+            self._failure = taken
             self._stop.set()
-        except (SQLAlchemyError, OSError, StoreError) as error:
-            log.warning("the worker's place could not be renewed", error=type(error).__name__)
+
+    async def _look_at_trail(self) -> None:
+        # A restored store's log cannot go on; what is sent from it, a person has let go in that knowledge.
+        self._trail_stands = not self._restored and await self._trail.stands_still()
 
     async def _leases(self) -> None:
         """Look for schedules other commands have added, batches whose lease ran out, answers in spills."""
         await self._due()
-        parts = self._parts
         async with self._tidying:
-            try:
-                retry = int(parts.settings.retry_first_seconds * SECOND)
-                await recovery.replay(parts.store, self._spills, retry_us=retry)
-                await recovery.free_idle(parts.store, quarantine_seconds=parts.settings.quarantine_seconds)
-            except (SQLAlchemyError, OSError, StoreError) as error:
-                log.warning("recovery failed", error=type(error).__name__)
+            await self._rounds.attempt("recovery", self._settle)
+
+    async def _settle(self) -> None:
+        parts = self._parts
+        retry = int(parts.settings.retry_first_seconds * SECOND)
+        await recovery.replay(parts.store, self._spills, retry_us=retry)
+        await recovery.free_idle(parts.store, quarantine_seconds=parts.settings.quarantine_seconds)
 
     async def _hygiene(self) -> None:
         """Cancel what a cancelled announcement still holds; alert about holds nobody has taken."""
         async with self._tidying:
-            await self._tidy()
+            await self._rounds.attempt("cancelling", self._cancel_rest)
+            await self._rounds.attempt("alerts", self._parts.raise_alerts)
 
-    async def _tidy(self) -> None:
-        try:
-            async with self._parts.store.begin() as tx:
-                for row in await tx.rows(
-                    "SELECT DISTINCT a.id FROM announcement a JOIN delivery d ON d.announcement_id = a.id "
-                    "WHERE a.control = 'cancel' AND d.state IN ('planned', 'deferred', 'unknown')"
-                ):
-                    await control.cancel_rest(tx, row.id)
-            await self._parts.raise_alerts()
-        except (SQLAlchemyError, OSError, StoreError) as error:
-            log.warning("hygiene failed", error=type(error).__name__)
+    async def _cancel_rest(self) -> None:
+        async with self._parts.store.begin() as tx:
+            for row in await tx.rows(
+                "SELECT DISTINCT a.id FROM announcement a JOIN delivery d ON d.announcement_id = a.id "
+                "WHERE a.control = 'cancel' AND d.state IN ('planned', 'deferred', 'unknown')"
+            ):
+                await control.cancel_rest(tx, row.id)
 
     async def _run_batch(self) -> bool:
         """Claim and run one batch; false if none is due or sending must wait."""
-        parts = self._parts
-        now = asyncio.get_running_loop().time()
-        if now < self._cool_until:
+        if self._waits_for or asyncio.get_running_loop().time() < self._cool_until:
             return False
-        settings = parts.settings
+        try:
+            busy = await self._run_next()
+        except Exception:
+            self._rounds.failed("sending")  # The dispatcher logs it and waits.
+            raise
+        self._rounds.went_well("sending")
+        return busy
+
+    async def _run_next(self) -> bool:
+        settings = self._parts.settings
         lease = await batches.claim(
-            parts.store,
+            self._parts.store,
             worker=self._name,
             lease_us=int(settings.lease_seconds * SECOND),
             quarantine_us=int(settings.quarantine_seconds * SECOND),
@@ -233,6 +292,9 @@ class Worker:
         await self._heed(lease.announcement_id, result)
         return True
 
+    def _must_not_send(self) -> bool:
+        return self._stop.is_set() or bool(self._waits_for)
+
     async def _carry_out(self, lease: Lease) -> BatchResult:
         parts = self._parts
         spill = Spill(self._spills)
@@ -245,7 +307,7 @@ class Worker:
             settings=parts.settings,
             flow=self._flow,
             dispatcher=parts.dispatcher,
-            stop=self._stop.is_set,
+            stop=self._must_not_send,
         )
         try:
             result = await run.run()

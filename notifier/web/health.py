@@ -15,7 +15,7 @@ from notifier.store import Store
 LONGEST_WAIT = 60
 """Seconds an audit entry may wait for its place in the log before somebody must look."""
 
-WorkerState = Literal["starting", "running", "draining", "stopped", "none"]
+WorkerState = Literal["starting", "running", "troubled", "draining", "stopped", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,11 @@ class Health:
     @property
     def well(self) -> bool:
         """Whether everything works as it should."""
-        return self.store == "reachable" and self.worker != "stopped" and self.audit_waiting <= LONGEST_WAIT
+        return (
+            self.store == "reachable"
+            and self.worker not in {"troubled", "stopped"}
+            and self.audit_waiting <= LONGEST_WAIT
+        )
 
 
 async def look(store: Store, worker: Callable[[], WorkerState]) -> Health:

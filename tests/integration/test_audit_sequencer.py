@@ -277,3 +277,21 @@ async def test_run_keeps_its_trouble_and_goes_on_when_it_is_mended(log: Log) -> 
             await asyncio.sleep(0)
         stop.set()
     assert len(await log.entries()) == 3
+
+
+async def test_run_survives_an_error_that_nobody_foresaw(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept as trouble and the log is extended at the next try."""
+    await log.record(3)
+    sequencer, step, stop, met = log.sequencer(), log.sequencer().step, asyncio.Event(), []
+
+    async def odd() -> int:
+        if not met:
+            met.append(sequencer.trouble)
+            raise KeyError("a fault")
+        stop.set()
+        return await step()
+
+    monkeypatch.setattr(sequencer, "step", odd)
+    await asyncio.wait_for(sequencer.run(stop, 0.01), 30)
+    assert (await latest(log)).size == 3
+    assert sequencer.trouble is None

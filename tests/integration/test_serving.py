@@ -82,6 +82,8 @@ def test_a_port_that_is_taken_is_refused_in_words() -> None:
 class SlowSender:
     """Sends until told to stop, and then finishes something that takes until ``finish``."""
 
+    trouble = ""
+
     def __init__(self) -> None:
         self.alive = False
         self.told = asyncio.Event()
@@ -101,6 +103,7 @@ class RefusedSender:
     """Cannot start: another worker is at it."""
 
     alive = False
+    trouble = ""
 
     async def run(self, stop: asyncio.Event, started: asyncio.Event) -> None:
         """Refuse."""
@@ -118,6 +121,8 @@ async def test_pages_answer_while_the_worker_drains() -> None:
         running = asyncio.create_task(service.run(web, listening, ()))
         async with httpx.AsyncClient() as client:
             assert (await client.get(url)).json() == "running"
+            sender.trouble = "trail"
+            assert (await client.get(url)).json() == "troubled"
             os.kill(os.getpid(), signal.SIGTERM)
             await sender.told.wait()
             assert (await client.get(url)).json() == "draining"

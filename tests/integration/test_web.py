@@ -240,8 +240,9 @@ async def test_health_tells_of_store_worker_and_audit(
     await world.released(store, keys, 1)
     answer = await visitor.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-    worker[0] = "stopped"
-    assert (await visitor.get("/healthz")).status_code == 503
+    for ill in ("stopped", "troubled"):
+        worker[0] = ill
+        assert (await visitor.get("/healthz")).status_code == 503
     worker[0] = "running"
     clock.advance(seconds=61)
     assert (await visitor.get("/healthz")).json()["audit_waiting"] >= 61
