@@ -20,6 +20,7 @@ from notifier.errors import BadInput, Refused
 from notifier.release import draft
 from notifier.settings import Organisation
 from notifier.store import Transaction
+from notifier.words import persons
 
 NOTICE = "breach-notice"
 
@@ -139,7 +140,7 @@ async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
             )
         if one.id < audience.id and await _forgotten(tx, one):
             raise Refused(
-                f"{one.code} was not announced: {one.counts['state']['due']} people would be left out",
+                f"{one.code} was not announced: {persons(one.counts['state']['due'])} would be left out",
                 advice=f"Announce to {one.code} first; or replace it with `freeze --replace {one.code}`.",
             )
 

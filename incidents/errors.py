@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from notifier.errors import BadInput, NotFound, NotifierError, Refused
+from notifier.words import amount
 
 
 class IncidentError(NotifierError):
@@ -42,7 +43,7 @@ class BadRecord(IncidentError, BadInput):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        count = f"{len(problems)} problems" if len(problems) != 1 else "a problem"
+        count = amount(len(problems), "problem")
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
             f"the record has {count}:\n{lines}",

@@ -21,6 +21,7 @@ from notifier.clock import from_instant
 from notifier.errors import BadInput, NotFound
 from notifier.settings import EmailSettings
 from notifier.store import Transaction
+from notifier.words import persons
 
 State = Literal["draft", "preflighted", "approved", "countdown", "released", "closed", "cancelled"]
 UNRELEASED = frozenset({"draft", "preflighted", "approved", "countdown"})
@@ -78,7 +79,7 @@ class SendPlan(BaseModel):
     def check(self, *, people: int, now: int) -> None:
         """Refuse a plan that cannot be carried out for so many people from now on: ``BadInput``."""
         if self.canary > people:
-            raise BadInput(f"the canary of {self.canary} is larger than the {people} people who are due")
+            raise BadInput(f"a canary of {self.canary:,} is too large: {persons(people)} in all")
         if self.waves > 1 and not self.wave_every_minutes:
             raise BadInput(
                 f"{self.waves} waves need the minutes between them", advice="Give them with --every MINUTES."

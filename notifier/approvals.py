@@ -21,6 +21,7 @@ from notifier.errors import BadInput, NotPermitted, Refused
 from notifier.preflight.digests import texts_digest, used_locales
 from notifier.settings import ApprovalSettings
 from notifier.store import Transaction
+from notifier.words import persons
 
 SHORTEST_REASON = 10
 _SECOND = 1_000_000
@@ -153,7 +154,7 @@ class Rules:
         due = await due_people(tx, now.id)
         if people != due:
             raise BadInput(
-                f"{due} people are due a notice, not {people}; nothing was approved",
+                f"due a notice: {persons(due)}, not {people:,}; nothing was approved",
                 advice="Look at who is in it once more, then approve again.",
             )
         moment = tx.now_us()

@@ -22,6 +22,7 @@ from notifier.customers.values import Role, word_set
 from notifier.errors import BadInput
 from notifier.keys import Keys
 from notifier.store import Transaction
+from notifier.words import amount
 
 ROLES: tuple[str, ...] = (Role.SECURITY, Role.PRIVACY, Role.OWNER)
 EVERY_ACCOUNT = "all"
@@ -96,7 +97,7 @@ async def for_accounts(
         tx,
         incident,
         kind="account",
-        what=f"{len(accounts)} accounts: {selection.text}",
+        what=f"{amount(len(accounts), 'account')}: {selection.text}",
         exposed=str(exposure),
         note=basis,
         people=contacts,
@@ -142,7 +143,7 @@ async def _accounts(
         found[row.id] = _Account(row.id, row.number, row.name, records, ordered(exposed))
     if missing := [] if every else set(numbers) - {account.number for account in found.values()}:
         raise BadInput(
-            f"{len(missing)} of the accounts are unknown or have no affected records",
+            f"unknown, or without affected records: {amount(len(missing), 'account')}",
             advice="Check their numbers and the selection; nothing was changed.",
         )
     if not found:

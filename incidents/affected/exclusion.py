@@ -14,6 +14,7 @@ from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.errors import BadInput
 from notifier.store import Transaction
+from notifier.words import amount
 
 
 async def exclude(
@@ -101,11 +102,11 @@ async def _described(
     )
     if missing := set(numbers) - {row.number for row in found}:
         raise BadInput(
-            f"{len(missing)} of the numbers are not on the list of affected customers",
+            f"not on the list of affected customers: {amount(len(missing), 'number')}",
             advice="Check them with `notifier incidents affected`; nothing was changed.",
         )
     return (
         f"SELECT c.id FROM {source} JOIN customer c ON c.number = v.number",
         bound,
-        f"{len(numbers)} numbers",
+        amount(len(numbers), "number"),
     )

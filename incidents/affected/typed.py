@@ -23,6 +23,7 @@ from notifier.customers.values import word_set
 from notifier.errors import BadInput
 from notifier.keys import Keys
 from notifier.store import Transaction
+from notifier.words import persons
 
 MOST = 100
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
@@ -136,7 +137,7 @@ async def by_hand(
         tx,
         incident,
         kind="typed",
-        what=f"{count} people",
+        what=persons(count),
         exposed=str(exposure),
         note=basis,
         people=count,

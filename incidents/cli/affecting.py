@@ -23,6 +23,7 @@ from notifier.customers.faults import Faulty
 from notifier.customers.normalise import places
 from notifier.customers.reading import Options
 from notifier.errors import BadInput
+from notifier.words import persons
 
 app = typer.Typer()
 
@@ -149,18 +150,18 @@ def _plain(done: Done) -> dict[str, Any]:
 def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> None:
     counted, plain = done.counted, _plain(done)
     out.print(
-        f"{counted.matched} named: {counted.added} added, {counted.grown} with more exposed data,"
-        f" {counted.unchanged} as before."
+        f"{persons(counted.matched)} named: {counted.added:,} added, "
+        f"{counted.grown:,} with more exposed data, {counted.unchanged:,} as before."
     )
     if counted.holding_none:
-        out.print(f"{counted.holding_none} left out: none of this data is held about them.")
+        out.print(f"{persons(counted.holding_none)} left out: none of this data is held.")
     for name in ("accounts", "records", "brought_in", "unknown_categories", "compromised_points"):
         if plain.get(name):
-            out.print(f"{name.replace('_', ' ')}: {plain[name]}")
+            out.print(f"{name.replace('_', ' ')}: {plain[name]:,}")
     if more["ignored_columns"]:
         out.print(f"Columns not used: {escape(', '.join(more['ignored_columns']))}.")
     if done.told and done.told.without_contact:
         out.print(f"Accounts with nobody to tell: {escape(', '.join(done.told.without_contact))}.")
     print_problems(done.rows.doubtful if done.rows else [], report)
     print_problems(done.unused_addresses, None)
-    out.print(f"{escape(code.upper())} has {more['people']} affected people now.")
+    out.print(f"{escape(code.upper())} has {persons(more['people'])} affected now.")

@@ -23,6 +23,7 @@ from notifier.engine.reckoning import Account
 from notifier.errors import AuditError, NotifierError
 from notifier.store import Store
 from notifier.story import tell
+from notifier.words import amount, persons
 
 FOLDER = Path("build/demo")
 _STAGES = {
@@ -92,22 +93,23 @@ async def _send(home: demo.DemoHome, store: Store, people: int) -> tuple[str, Ac
         )
         bars.update(task, completed=people)
         out.print(
-            f"{done.progress.added:,} customers in six languages; {done.progress.refused:,} rows could not "
-            f"be used, {done.report.bad_rows:,} have a remark (problems.csv); "
-            f"{done.duplicates.found:,} pairs may be one person"
+            f"{amount(done.progress.added, 'customer')} in six languages; "
+            f"{amount(done.progress.refused, 'row')} could not be used, "
+            f"{amount(done.report.bad_rows, 'row')} with a remark (problems.csv); "
+            f"{amount(done.duplicates.found, 'pair')} of customers to review: each may be one person"
         )
         audience = await demo.choose_audience(home, store)
-        out.print(f"{audience.code} is frozen: {audience.people:,} people, root {audience.root[:16]}…")
+        out.print(f"{audience.code} is frozen: {persons(audience.people)}, root {audience.root[:16]}…")
         task = bars.add_task("notices made and checked", total=None)
         announced, report = await demo.make_ready(
             home, store, audience, lambda done, total: bars.update(task, completed=done, total=total)
         )
         out.print(
-            f"{announced}: {report.ready:,} notices ready, {report.needs_repair:,} need repair, "
-            f"{report.needs_channel:,} need another channel, {report.excluded:,} excluded"
+            f"{announced}: {amount(report.ready, 'notice')} ready; needs repair: {report.needs_repair:,}, "
+            f"needs another channel: {report.needs_channel:,}, excluded: {report.excluded:,}"
         )
         signed = await demo.release_it(home, store, announced)
-        out.print(f"Ben, not the author, signed for {signed:,} people and the digests of what goes out")
+        out.print(f"Ben, not the author, signed for {persons(signed)} and the digests of what goes out")
         task = bars.add_task("handed over", total=signed)
         said: set[str] = set()
 
@@ -137,7 +139,7 @@ async def _verify(home: demo.DemoHome, store: Store) -> bool:
         for finding in report.findings:
             err.print(str(finding), markup=False)
         return False
-    out.print(f"audit trail: verified ({report.entries:,} entries, root {report.root[:16]}…)")
+    out.print(f"audit trail: verified ({amount(report.entries, 'entry')}, root {report.root[:16]}…)")
     return True
 
 

@@ -22,6 +22,7 @@ from incidents.selection import Selection
 from notifier.cli import PARTIAL, application, out, run
 from notifier.cli.identity import identify
 from notifier.errors import BadInput
+from notifier.words import amount, persons
 
 app = typer.Typer()
 
@@ -61,7 +62,7 @@ def exclude(
     word = "readmitted" if readmit else "excluded"
 
     def human() -> None:
-        out.print(f"{people} people {word}.")
+        out.print(f"{persons(people)} {word}.")
         if silent:
             out.print(f"Accounts with nobody to tell: {escape(', '.join(silent))}.")
             out.print("Name another role: `notifier incidents affect CODE --for-account … --role …`.")
@@ -124,8 +125,9 @@ def compromise(
     made, problems = run(act())
 
     def human() -> None:
-        for name, count in made.items():
-            out.print(f"{count} {name} marked as compromised.")
+        for what, number in made.items():
+            marked = persons(number) if what == "people" else amount(number, "contact point")
+            out.print(f"{marked} marked as compromised.")
         print_problems(problems, report)
 
     app.show({**made, "not_used": [{"line": one.line, "problem": one.problem} for one in problems]}, human)

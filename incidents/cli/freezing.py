@@ -18,11 +18,12 @@ from incidents.records.moments import EXAMPLES, Moment
 from notifier import audiences
 from notifier.announcements import announcement as find_announcement
 from notifier.audiences import Audience
-from notifier.cli import application, out, persons, run
+from notifier.cli import application, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant, to_instant
 from notifier.errors import BadInput
 from notifier.release import revise
+from notifier.words import persons
 
 app = typer.Typer()
 

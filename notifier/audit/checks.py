@@ -13,6 +13,7 @@ from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.audit.replay import Facts, Replay
 from notifier.audit.report import Report
 from notifier.store import Transaction
+from notifier.words import amount
 
 _PAGE = 4096
 COMMITMENTS = frozenset({AuditAction.AUDIENCE_FROZEN.value, AuditAction.ANNOUNCEMENT_CLOSED.value})
@@ -39,14 +40,20 @@ async def waiting(tx: Transaction, report: Report, replay: Replay, late_before: 
             [row.at for row in rows if row.at is not None] + ([oldest] if oldest else []), default=oldest
         )
     if oldest is not None and oldest < late_before:
-        report.add("held-back", f"{report.pending} entries wait for their place, the oldest for too long")
+        report.add(
+            "held-back",
+            f"waiting for their place: {amount(report.pending, 'entry')}, the oldest for too long",
+        )
     lost = await tx.row(
         "SELECT count(*) AS number, min(e.id) AS first FROM audit_event e "
         "WHERE NOT EXISTS (SELECT 1 FROM log_leaf l WHERE l.event_id = e.id) "
         "AND e.id NOT IN (SELECT event_id FROM audit_pending)"
     )
     if lost is not None and lost.number:
-        report.add("unplaced", f"{lost.number} entries have no place and wait for none, first {lost.first}")
+        report.add(
+            "unplaced",
+            f"without a place, and waiting for none: {amount(lost.number, 'entry')}, first {lost.first}",
+        )
 
 
 async def guards(tx: Transaction, report: Report) -> None:

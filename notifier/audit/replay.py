@@ -19,6 +19,7 @@ from notifier.audit.report import Report
 from notifier.clock import from_instant
 from notifier.errors import AuditError
 from notifier.store import Transaction
+from notifier.words import amount
 
 _PAGE = 4096
 _POINTS = 500
@@ -192,7 +193,7 @@ class Replay:
                 )
         if self._last < size:
             self._report.add(
-                "unsigned", f"the last {size - self._last} entries have places but no checkpoint"
+                "unsigned", f"placed, but in no checkpoint: {amount(size - self._last, 'entry')}"
             )
         await self._compare_edges(size)
         state = await self._tx.row(

@@ -59,11 +59,6 @@ class Application:
             human()
 
 
-def persons(number: int) -> str:
-    """Return a number of people in words: ``1 person``, ``1,200 people``."""
-    return "1 person" if number == 1 else f"{number:,} people"
-
-
 def application(context: typer.Context) -> Application:
     """Return the application the composition root put into the context."""
     return cast("Application", context.obj)

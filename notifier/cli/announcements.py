@@ -14,13 +14,14 @@ from rich.table import Table
 
 from notifier.announcements import Announcement, announcement
 from notifier.approvals import Given, approval
-from notifier.cli import PARTIAL, Application, application, err, out, persons, run
+from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
 from notifier.forecasts import Outlook, outlook
 from notifier.preflight import Preflight, PreflightReport, report
 from notifier.preflight.samples import read
 from notifier.store import Transaction
+from notifier.words import amount, persons
 
 app = typer.Typer(help="Check, approve, release and watch what is said to an audience.", no_args_is_help=True)
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The announcement's code.")]
@@ -294,10 +295,16 @@ def _plan(now: Announcement) -> str:
     plan = now.plan
     said = [f"starts {when(plan.start)}" if plan.start else "starts at release"]
     if plan.canary:
-        then = f"{plan.canary_hold_minutes} minutes" if plan.canary_hold_minutes else "until somebody resumes"
+        then = (
+            amount(plan.canary_hold_minutes, "minute")
+            if plan.canary_hold_minutes
+            else "until somebody resumes"
+        )
         said.append(f"canary of {plan.canary:,}, then a pause, {then}")
     said.append(
-        f"{plan.waves} waves, one every {plan.wave_every_minutes} minutes" if plan.waves > 1 else "one wave"
+        f"{plan.waves} waves, one every {amount(plan.wave_every_minutes, 'minute')}"
+        if plan.waves > 1
+        else "one wave"
     )
     if plan.window:
         said.append(f"between {plan.window.opens:%H:%M} and {plan.window.closes:%H:%M} where the reader is")

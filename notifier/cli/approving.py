@@ -9,7 +9,7 @@ import typer
 
 from notifier.announcements import announcement
 from notifier.approvals import approval, due_people
-from notifier.cli import Application, application, out, persons, run
+from notifier.cli import Application, application, out, run
 from notifier.cli.announcements import Code, Who, print_announcement, when
 from notifier.cli.identity import ask_line, identify
 from notifier.errors import BadInput, Refused
@@ -19,6 +19,7 @@ from notifier.preflight.rules import rules_for
 from notifier.preflight.samples import Sample, random_samples
 from notifier.release import start_countdown, stop_countdown
 from notifier.store import Store
+from notifier.words import persons
 
 SAMPLES = 3
 
@@ -137,7 +138,7 @@ def _number(typed: str, due: int) -> int:
 
 def _refuse_number(due: int) -> NoReturn:
     raise BadInput(
-        f"what was typed is not a number; {due:,} people are due a notice, nothing was approved",
+        f"what was typed is not a number; due a notice: {persons(due)}; nothing was approved",
         advice="Approve again and type the number alone.",
     )
 

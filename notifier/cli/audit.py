@@ -24,6 +24,7 @@ from notifier.cli import Application, application, err, out, run
 from notifier.errors import AuditError, BadInput, NotFound
 from notifier.store import Store
 from notifier.web.references import read_reference
+from notifier.words import amount
 
 app = typer.Typer(help="Verify the audit trail and let others check it.", no_args_is_help=True)
 SEEN = "audit-seen"
@@ -140,7 +141,10 @@ def sequence(context: typer.Context) -> None:
             return await sequencer(app, store).drain()
 
     count = run(act())
-    app.show({"entries": count}, lambda: out.print(f"{count} entries were given their place in the log."))
+    app.show(
+        {"entries": count},
+        lambda: out.print(f"{amount(count, 'entry')} given a place in the log."),
+    )
 
 
 @app.command("checkpoint")
@@ -250,5 +254,8 @@ def export_log(
 
 
 def _print_exported(folder: Path, checkpoint: Checkpoint) -> None:
-    out.print(f"{checkpoint.size} entries of {checkpoint.origin} are in {folder}.", markup=False)
+    out.print(
+        f"{amount(checkpoint.size, 'entry')} of {checkpoint.origin} exported to {folder}.",
+        markup=False,
+    )
     out.print("They name no person, but their number tells the size of an incident: give them to auditors.")

@@ -29,6 +29,7 @@ from notifier.customers.rehearsing import rehearse
 from notifier.customers.report import Report
 from notifier.customers.sample import write_sample
 from notifier.errors import BadInput, Refused
+from notifier.words import amount
 
 app = typer.Typer(help="The people notices go to.", no_args_is_help=True)
 app.add_typer(duplicates.app, name="duplicates")
@@ -106,7 +107,7 @@ def import_file(
                     rules,
                     problems_file=problems,
                     on_progress=lambda p: bar.update(
-                        task, completed=p.share, description=_STAGES[p.stage], rows=f"{p.rows:,} rows"
+                        task, completed=p.share, description=_STAGES[p.stage], rows=amount(p.rows, "row")
                     ),
                     workers=workers,
                     actor=actor,
@@ -213,7 +214,7 @@ def sample(
         write_sample(file, count_, seed, messy=not clean)
         app_.show(
             {"file": str(file), "customers": count_},
-            lambda: out.print(f"{count_:,} customers: {file}", markup=False),
+            lambda: out.print(f"{amount(count_, 'customer')}: {file}", markup=False),
         )
 
     run(act())
@@ -224,7 +225,10 @@ def _rehearse(app_: Application, table: FileTable, rules: Rules, problems: Path 
     with _bar() as bar:
         task = bar.add_task("Checking", total=1.0, rows="")
         usable = rehearse(
-            table, rules, report, lambda share, rows: bar.update(task, completed=share, rows=f"{rows:,} rows")
+            table,
+            rules,
+            report,
+            lambda share, rows: bar.update(task, completed=share, rows=amount(rows, "row")),
         )
     value = {
         "dry_run": True,
@@ -235,7 +239,7 @@ def _rehearse(app_: Application, table: FileTable, rules: Rules, problems: Path 
     }
 
     def human() -> None:
-        out.print(f"{usable:,} rows can be used, {report.refused:,} cannot. Nothing was changed.")
+        out.print(f"{amount(usable, 'row')} can be used, {report.refused:,} cannot. Nothing was changed.")
         _show_problems(report, problems)
 
     app_.show(value, human)
@@ -275,13 +279,13 @@ def _show_done(app_: Application, done: importing.Imported, problems: Path | Non
 
     def human() -> None:
         out.print(
-            f"{counts.rows:,} rows: {counts.added:,} added, {counts.changed:,} changed, "
+            f"{amount(counts.rows, 'row')}: {counts.added:,} added, {counts.changed:,} changed, "
             f"{counts.unchanged:,} unchanged, {report.refused:,} refused."
         )
         _show_problems(report, problems)
         if done.duplicates.open:
             out.print(
-                f"{done.duplicates.open:,} possible duplicates wait for review: "
+                f"Waiting for review: {amount(done.duplicates.open, 'possible duplicate')}; see "
                 "notifier customers duplicates list"
             )
 
@@ -298,7 +302,7 @@ def _show_problems(report: Report, problems: Path | None) -> None:
         fault, lines = FAULTS[code], report.lines[column, code]
         more = ", …" if len(lines) < number else ""
         out.print(
-            f"[bold]{number:,}[/] {'row' if number == 1 else 'rows'}, column [bold]{escape(column)}[/]: "
+            f"[bold]{amount(number, 'row')}[/], column [bold]{escape(column)}[/]: "
             f"{fault.value_class}. {fault.reason} {fault.remedy} "
             f"[dim]Line {', '.join(str(line) for line in lines)}{more}[/]"
         )

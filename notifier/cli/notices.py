@@ -19,6 +19,7 @@ from notifier.linting import blocks, check_variant
 from notifier.notices import Person
 from notifier.preview import REFERENCE, Preview, Previews
 from notifier.rendering import Renderer
+from notifier.words import amount
 
 app = typer.Typer(help="See and check what customers will read.", no_args_is_help=True)
 Notice = Annotated[str, typer.Option(help="The template folder.")]
@@ -154,7 +155,10 @@ def lint(
             where = f"{row['locale']}, {row['variant']}"
             out.print(f"[{colour}]{row['code']}[/]  {escape(where)}: {escape(str(row['detail']))}")
         stopping = sum(bool(row["blocks"]) for row in rows)
-        out.print(f"{len(found)} variants checked: {stopping} findings block, {len(rows) - stopping} advise.")
+        out.print(
+            f"{amount(len(found), 'variant')} checked: {amount(stopping, 'finding')} to correct, "
+            f"{len(rows) - stopping} to consider."
+        )
 
     app.show(rows, human)
     if any(row["blocks"] for row in rows):

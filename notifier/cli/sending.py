@@ -8,13 +8,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from notifier.cli import Application, application, out, persons, run
+from notifier.cli import Application, application, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
 from notifier.engine import control
 from notifier.engine.batches import plain
 from notifier.engine.holds import open_holds, take_hold
 from notifier.engine.reckoning import Account, Forecast, forecast, reckon
+from notifier.words import persons
 
 Code = Annotated[str, typer.Argument(help="The announcement's code.")]
 Operator = Annotated[str, typer.Option(help="Your handle.")]

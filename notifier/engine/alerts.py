@@ -15,6 +15,7 @@ from notifier.engine.reckoning import Forecast, forecast
 from notifier.engine.windows import SECOND
 from notifier.settings import AlertSettings
 from notifier.store import Store
+from notifier.words import persons
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ def describe(code: str, why: str, waited: int, ahead: Forecast, now: int) -> str
     """Say what a hold is, how long it has lasted and what it costs against the deadline."""
     lines = [
         f"{code} has been waiting for {_span(waited)} ({why}).",
-        f"{ahead.remaining} people have not been told yet.",
+        f"Not told yet: {persons(ahead.remaining)}.",
     ]
     if not ahead.deadline:
         lines.append("No deadline is set.")

@@ -22,6 +22,7 @@ from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
+from notifier.words import amount
 
 _PAUSES = ("pause", "restored")
 _SENDING_HOLDS = (*_PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD)
@@ -112,7 +113,7 @@ async def _free(
     now = tx.now_us()
     for turn, wave in enumerate(waiting):
         start = now + turn * every
-        await put_starts(tx, announcement.id, wave.id, start, window)
+        await put_starts(tx, announcement.id, {wave.id: start}, window)
         await tx.write(
             "UPDATE delivery SET due_at = s.due_at FROM send_batch b, wave_start s, audience_member m "
             "WHERE b.wave_id = :wave AND delivery.batch_id = b.id AND m.id = delivery.member_id "
@@ -262,7 +263,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     account = await reckon(tx, announcement.id)
     if account.open:
         raise Conflict(
-            f"{account.open} deliveries of {code} are still open",
+            f"still open in {code}: {amount(account.open, 'delivery')}",
             advice=f"Wait, or decide about the held ones; see `notifier announcements status {code}`.",
         )
     outcomes = []

@@ -21,6 +21,7 @@ from notifier.engine.holds import change_reason, end_holds, open_hold
 from notifier.engine.windows import MINUTE
 from notifier.errors import Refused
 from notifier.store import Store, Transaction
+from notifier.words import amount
 
 CANARY_GOOD_ENOUGH = 80
 """Percent of the canary that must have been accepted before the waves go on by themselves."""
@@ -233,7 +234,7 @@ async def _hold_the_rest(tx: Transaction, announcement_id: int) -> None:
         return
     minutes = int(plain(row.plan).get("canary_hold_minutes") or 0)
     reason = (
-        f"goes on by itself in {minutes} minutes if {CANARY_GOOD_ENOUGH} % of the canary were accepted"
+        f"goes on by itself in {amount(minutes, 'minute')} if {CANARY_GOOD_ENOUGH} % of it are accepted"
         if minutes
         else "waits for a person to look at the canary and resume"
     )

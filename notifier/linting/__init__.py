@@ -14,6 +14,7 @@ from notifier.linting.language import check_language
 from notifier.linting.markup import check_html, visible_text
 from notifier.linting.words import check_subject, headings_of, words_of_html, words_of_text
 from notifier.notices import Rendered
+from notifier.words import amount
 
 __all__ = ["WARNINGS", "blocks", "check_html", "check_text", "check_variant", "visible_text"]
 
@@ -50,7 +51,9 @@ def check_text(
         found.append(Finding("parts-differ", "the text part and the HTML part do not say the same"))
     missing = [one for one in headings_of(rendered.html) if f"\n{one}\n" not in f"\n{rendered.text}\n"]
     if missing:
-        found.append(Finding("sections-differ", f"{len(missing)} headings of the HTML are not in the text"))
+        found.append(
+            Finding("sections-differ", f"not in the text: {amount(len(missing), 'heading')} of the HTML")
+        )
     if locale.split("-", maxsplit=1)[0] == "en":
         found += check_language(rendered.text)
     return found

@@ -29,6 +29,7 @@ from notifier.preflight.report import PreflightReport, report
 from notifier.rendering import Renderer
 from notifier.settings import Settings
 from notifier.store import Store, Transaction
+from notifier.words import persons
 
 __all__ = ["NotReady", "Preflight", "PreflightReport", "report"]
 
@@ -230,7 +231,7 @@ class Preflight:
             counts = await report(tx, now)
             if counts.unaccounted:
                 raise Conflict(
-                    f"{counts.unaccounted} people are in no group", advice="Run the preflight again."
+                    f"in no group: {persons(counts.unaccounted)}", advice="Run the preflight again."
                 )
             audience = await tx.scalar("SELECT digest FROM audience WHERE id = :id", id=now.audience_id)
             digests = {

@@ -91,7 +91,7 @@ def test_everybody_is_in_exactly_one_group(journey: Journey) -> None:
     [
         ("unread", 1, "nobody has approved the texts in"),
         ("by the author", 1, "cannot approve it"),
-        ("wrong number", 2, "are due a notice, not 7; nothing was approved"),
+        ("wrong number", 2, "not 7; nothing was approved"),
         ("unapproved", 1, "not approved"),
     ],
 )

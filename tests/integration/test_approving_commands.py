@@ -106,7 +106,7 @@ def test_anything_but_the_number_approves_nothing(office: Office, typed: str, ex
     _ready(office)
     result = office.run("approve", CODE, "--operator", "bob", types=f"{office.bob.lines()}{typed}\n")
     assert result.exit_code == exit_code, result.output
-    assert "11 people are due" in result.output
+    assert "due a notice: 11 people" in result.output
     assert office.shown()["state"] == "preflighted"
 
 

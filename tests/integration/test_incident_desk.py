@@ -141,7 +141,7 @@ def test_an_account_with_nobody_left_is_named(desk: Desk) -> None:
     who = ("--number", "C-9", "--because", "x", "--operator", "alice")
     exit_code, said = desk.say("incidents", "exclude", code, *who)
     assert exit_code == 3
-    assert "1 people excluded" in said
+    assert "1 person excluded" in said
     assert "nobody to tell: A." in said
 
 

@@ -133,7 +133,7 @@ def test_the_commands_list_languages_and_lint_facts(tmp_path):
     assert output.count("unreviewed") == 5
     file.write_bytes(orjson.dumps(facts()))
     code, output = notifier(home, "notices", "lint", "--facts", str(file))
-    assert (code, "30 variants checked: 0 findings block" in output) == (0, True)
+    assert (code, "30 variants checked: 0 findings to correct" in output) == (0, True)
     bad = facts()
     bad["texts"]["en"]["what_happened"] = ["Your data may have been involved."]
     file.write_bytes(orjson.dumps(bad))

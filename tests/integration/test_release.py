@@ -191,7 +191,7 @@ async def test_alone_only_where_allowed_with_a_reason_on_record(case: Case) -> N
 async def test_the_typed_number_must_be_exact(case: Case) -> None:
     """One more or one less than the notices that were made is refused, and says the right number."""
     for wrong in (PEOPLE - 1, PEOPLE + 1, 0):
-        with pytest.raises(BadInput, match=f"{PEOPLE} people are due"):
+        with pytest.raises(BadInput, match=f"due a notice: {PEOPLE} people, not"):
             await case.approve(people=wrong)
     assert (await case.approve()).people == PEOPLE
 
@@ -388,7 +388,7 @@ async def test_a_released_announcement_can_neither_change_nor_be_stopped(case: C
 @pytest.mark.parametrize(
     ("plan_of", "problem"),
     [
-        ({"canary": PEOPLE + 1}, "larger than"),
+        ({"canary": PEOPLE + 1}, "is too large"),
         ({"waves": 3}, "minutes between"),
         ({"start": 1}, "is past"),
         ({"deadline": 1}, "not after the start"),

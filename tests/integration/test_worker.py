@@ -189,7 +189,7 @@ async def test_a_hold_alerts_until_somebody_takes_it(live: Store, keys: Keys) ->
         await control.pause(tx, world.CODE, operator="anna", reason="a look at the text")
     assert await alerts.raise_due() == 1
     assert posted[0][:2] == ("anna@example.com", "team@example.com")
-    assert "8 people have not been told" in posted[0][-1]
+    assert "Not told yet: 8 people." in posted[0][-1]
     async with live.begin() as tx:
         await take_hold(tx, 1, operator="ben")
     assert await alerts.raise_due() == 0

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from notifier.channels.email.session import SessionFailed, open_session, tls_context
 from notifier.settings import RelaySettings
+from notifier.words import amount
 
 _GOODBYE_SECONDS = 5.0
 _EXPIRES_SOON_DAYS = 14
@@ -79,7 +80,7 @@ def _warnings(
     elif not relay.verify:
         found.append("The certificate is not checked (verify = false).")
     if until and (left := (until - now).days) < _EXPIRES_SOON_DAYS:
-        found.append(f"The certificate expires in {left} days.")
+        found.append(f"The certificate expires in {amount(left, 'day')}.")
     if not client.supports_extension("pipelining"):
         found.append("No PIPELINING: each message takes four round trips instead of one.")
     if not client.supports_extension("8bitmime"):
