@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from notifier.engine.batches import plain
 from notifier.engine.sending import window_of
-from notifier.engine.windows import MINUTE
+from notifier.engine.windows import MINUTE, Window
 from notifier.errors import Conflict, NotFound
 from notifier.store import Transaction
 
@@ -60,8 +59,9 @@ def _waves(plan: dict[str, Any], people: int, now: int) -> list[_Wave]:
 async def plan(tx: Transaction, announcement_id: int, *, batch_size: int) -> PlanCounts:
     """Make all waves, batches, schedules and deliveries of an announcement from its notices.
 
-    The order of people is random (that of their member ids), so that a canary is a fair sample. The caller
-    records the release in the same transaction.
+    Who is in which wave is random (the order of the members' uids), so that a canary is a fair sample; within
+    a wave the batches follow the order of the notices, so that what is written and read lies together. The
+    caller records the release in the same transaction.
     """
     announcement = await tx.row(
         "SELECT plan, audience_id, author FROM announcement WHERE id = :id", id=announcement_id
@@ -75,14 +75,15 @@ async def plan(tx: Transaction, announcement_id: int, *, batch_size: int) -> Pla
         raise Conflict("the announcement has no notice to send", advice="Run its preflight first.")
     details = plain(announcement.plan)
     waves = _waves(details, people, tx.now_us())
-    for wave in waves:
-        await _add_wave(tx, announcement_id, wave)
-    batches = await _add_batches(tx, announcement_id, waves, batch_size)
-    await _add_deliveries(tx, announcement_id, details, waves, batch_size)
+    ids = {wave: await _add_wave(tx, announcement_id, wave) for wave in waves}
+    batches = await _add_batches(tx, announcement_id, ids, batch_size)
+    starts = {wave_id: wave.start_at for wave, wave_id in ids.items()}
+    await put_starts(tx, announcement_id, starts, window_of(details))
+    await _add_deliveries(tx, announcement_id, ids, batch_size)
     return PlanCounts(people, len(waves), batches)
 
 
-async def _add_wave(tx: Transaction, announcement_id: int, wave: _Wave) -> None:
+async def _add_wave(tx: Transaction, announcement_id: int, wave: _Wave) -> int:
     (made,) = await tx.write_returning(
         "INSERT INTO wave (announcement_id, number, people, start_at, state) "
         "VALUES (:announcement, :number, :people, :start_at, :state) RETURNING id",
@@ -103,74 +104,85 @@ async def _add_wave(tx: Transaction, announcement_id: int, wave: _Wave) -> None:
             "fire": None if wave.start_at == NEVER else wave.start_at,
         },
     )
+    return int(made.id)
 
 
-async def _add_batches(tx: Transaction, announcement_id: int, waves: list[_Wave], batch_size: int) -> int:
-    wave_ids = {
-        row.number: row.id
-        for row in await tx.rows(
-            "SELECT id, number FROM wave WHERE announcement_id = :id", id=announcement_id
-        )
-    }
+async def _add_batches(
+    tx: Transaction, announcement_id: int, waves: dict[_Wave, int], batch_size: int
+) -> int:
     rows = [
-        (announcement_id, wave_ids[wave.number], min(batch_size, wave.last - first), "planned", 0, "", "", 0)
-        for wave in waves
-        for first in range(wave.first, wave.last, batch_size)
+        (announcement_id, wave_id, number, min(batch_size, wave.last - first), "planned", 0, "", "", 0)
+        for wave, wave_id in waves.items()
+        for number, first in enumerate(range(wave.first, wave.last, batch_size))
     ]
     await tx.insert_many(
         "send_batch",
-        ("announcement_id", "wave_id", "size", "state", "not_before", "claim_token", "worker", "takeovers"),
+        (
+            "announcement_id",
+            "wave_id",
+            "number",
+            "size",
+            "state",
+            "not_before",
+            "claim_token",
+            "worker",
+            "takeovers",
+        ),
         rows,
     )
     return len(rows)
 
 
-async def _add_deliveries(
-    tx: Transaction, announcement_id: int, details: dict[str, Any], waves: list[_Wave], batch_size: int
+async def put_starts(
+    tx: Transaction, announcement_id: int, starts: Mapping[int, int], window: Window | None
 ) -> None:
-    """Insert one delivery per notice: its rank gives the wave, the wave and its time zone the due time,
-    and its rank within the wave the batch.
-    """
+    """Note when waves (their ids, and the instants they start) begin in each time zone of the readers."""
     zones = await tx.rows(
         "SELECT DISTINCT m.time_zone FROM notice n JOIN audience_member m ON m.id = n.member_id "
         "WHERE n.announcement_id = :id",
         id=announcement_id,
     )
-    window = window_of(details)
-    due = [
-        {
-            "wave": wave.number,
-            "zone": row.time_zone,
-            "due_at": wave.start_at
-            if window is None or wave.start_at == NEVER
-            else window.next(wave.start_at, row.time_zone),
-        }
-        for wave in waves
-        for row in zones
-    ]
-    of_wave = " ".join(f"WHEN place < {wave.last} THEN {wave.number}" for wave in waves)
-    source = tx.recordset("due", "v", wave="bigint", zone="text", due_at="bigint")
+    for wave_id in starts:
+        await tx.write("DELETE FROM wave_start WHERE wave_id = :wave", {"wave": wave_id})
+    await tx.insert_many(
+        "wave_start",
+        ("wave_id", "time_zone", "due_at"),
+        [
+            (
+                wave_id,
+                row.time_zone,
+                start if window is None or start == NEVER else window.next(start, row.time_zone),
+            )
+            for wave_id, start in starts.items()
+            for row in zones
+        ],
+    )
+
+
+async def _add_deliveries(
+    tx: Transaction, announcement_id: int, waves: dict[_Wave, int], batch_size: int
+) -> None:
+    """Insert one delivery per notice: its rank gives the wave, the wave and its time zone the due time,
+    and its rank within the wave the batch.
+
+    Every join goes over a key: a recordset or a numbered subquery in their place is scanned once a person.
+    """
+    of_wave = " ".join(f"WHEN place < {wave.last} THEN {wave_id}" for wave, wave_id in waves.items())
     await tx.write(
         "INSERT INTO delivery (reference, announcement_id, member_id, customer_id, contact_point_id, "
         "channel, occasion, notice_id, batch_id, state, attempts, due_at, claim_token, changed_at) "
         "SELECT placed.reference, placed.announcement_id, placed.member_id, placed.customer_id, "
         "placed.contact_point_id, placed.channel, placed.occasion, placed.id, b.id, 'planned', 0, "
         "placed.due_at, '', :now FROM ("
-        "SELECT waved.*, v.due_at, "
-        "row_number() OVER (PARTITION BY waved.wave ORDER BY v.due_at, waved.place) - 1 AS spot FROM ("
-        f"SELECT ranked.*, CASE {of_wave} END AS wave FROM ("
+        "SELECT waved.*, s.due_at, "
+        "row_number() OVER (PARTITION BY waved.wave_id ORDER BY s.due_at, waved.id) - 1 AS spot FROM ("
+        f"SELECT ranked.*, CASE {of_wave} END AS wave_id FROM ("
         "SELECT n.id, n.reference, n.announcement_id, n.member_id, m.customer_id, m.contact_point_id, "
         "m.time_zone, n.channel, n.occasion, row_number() OVER (ORDER BY m.uid) - 1 AS place "
         "FROM notice n JOIN audience_member m ON m.id = n.member_id WHERE n.announcement_id = :id"
-        f") AS ranked) AS waved JOIN {source} ON v.wave = waved.wave AND v.zone = waved.time_zone"
-        ") AS placed JOIN ("
-        "SELECT sb.id, w.number AS wave, row_number() OVER (PARTITION BY w.id ORDER BY sb.id) - 1 AS turn "
-        "FROM send_batch sb JOIN wave w ON w.id = sb.wave_id WHERE sb.announcement_id = :id"
-        ") AS b ON b.wave = placed.wave AND b.turn = placed.spot / :batch_size",
-        {
-            "id": announcement_id,
-            "now": tx.now_us(),
-            "due": orjson.dumps(due).decode(),
-            "batch_size": batch_size,
-        },
+        ") AS ranked) AS waved "
+        "JOIN wave_start s ON s.wave_id = waved.wave_id AND s.time_zone = waved.time_zone"
+        ") AS placed JOIN send_batch b "
+        "ON b.wave_id = placed.wave_id AND b.number = placed.spot / :batch_size",
+        {"id": announcement_id, "now": tx.now_us(), "batch_size": batch_size},
     )

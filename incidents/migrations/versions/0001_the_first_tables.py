@@ -597,6 +597,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("announcement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("wave_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("not_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -613,10 +614,10 @@ def upgrade() -> None:
             ["wave.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("wave_id", "number"),
     )
     op.create_index(op.f("ix_send_batch_announcement_id"), "send_batch", ["announcement_id"], unique=False)
     op.create_index(op.f("ix_send_batch_state"), "send_batch", ["state"], unique=False)
-    op.create_index(op.f("ix_send_batch_wave_id"), "send_batch", ["wave_id"], unique=False)
     op.create_table(
         "send_run",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -629,6 +630,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("schedule_id", "fire_at"),
+    )
+    op.create_table(
+        "wave_start",
+        sa.Column("wave_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("time_zone", sa.String(), nullable=False),
+        sa.Column("due_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["wave_id"],
+            ["wave.id"],
+        ),
+        sa.PrimaryKeyConstraint("wave_id", "time_zone"),
     )
     op.create_table(
         "barred_member",

@@ -148,6 +148,15 @@ class Wave(SQLModel, table=True):
     """``planned``, ``held``, ``ready`` or ``done``."""
 
 
+class WaveStart(SQLModel, table=True):
+    """When a wave starts for its readers of one time zone: its start, or the next opening of their window."""
+
+    __tablename__ = "wave_start"
+    wave_id: int = big(primary_key=True, foreign_key="wave.id")
+    time_zone: str = Field(primary_key=True)
+    due_at: int = big()
+
+
 class Hold(SQLModel, table=True):
     """Something waits on purpose. It has an owner, and alerts until somebody takes it."""
 

@@ -14,9 +14,12 @@ class SendBatch(SQLModel, table=True):
     """Some 500 deliveries that one worker leases and sends together."""
 
     __tablename__ = "send_batch"
+    __table_args__ = (UniqueConstraint("wave_id", "number"),)
     id: int | None = surrogate()
     announcement_id: int = big(foreign_key="announcement.id", index=True)
-    wave_id: int = big(foreign_key="wave.id", index=True)
+    wave_id: int = big(foreign_key="wave.id")
+    number: int
+    """Counts from 0 within the wave, in the order in which they are due."""
     size: int
     state: str = Field(default="planned", index=True)
     """``planned`` (its wave has not fired), ``ready``, ``leased`` or ``done``."""
