@@ -22,8 +22,11 @@ async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[
     """Bar the contact points of members ``m`` with points ``p`` that ``condition`` is true of.
 
     In all audiences about ``subject``. What was made and approved for them before the release is void;
-    what is released suppresses their deliveries. Returns how many people are newly barred.
+    what is released suppresses their deliveries, and no attempt is opened after the caller's transaction
+    has committed. Returns how many people are newly barred.
     """
+    if tx.dialect == "postgresql":
+        await _await_openings(tx, subject)
     people = await tx.write(
         "INSERT INTO barred_member (member_id, barred_at) SELECT m.id, CAST(:barred_at AS bigint)"
         " FROM audience_member m JOIN audience u ON u.id = m.audience_id"
@@ -43,13 +46,27 @@ async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[
         subject=subject,
         now=tx.now_us(),
     ):
-        await _void(tx, row.id, actor)
+        if row.state in UNRELEASED:
+            await _void(tx, row.id, actor)
     tx.record(
         Event(
             AuditAction.AUDIENCE_BARRED, {"actor": f"operator:{actor}", "subject": subject, "people": people}
         )
     )
     return people
+
+
+async def _await_openings(tx: Transaction, subject: str) -> None:
+    """Let transactions that are opening attempts end first, and the next ones wait for this one.
+
+    Each of them holds its batch; SQLite has one writer at a time anyway.
+    """
+    await tx.rows(
+        "SELECT b.id FROM send_batch b JOIN announcement n ON n.id = b.announcement_id"
+        " JOIN audience u ON u.id = n.audience_id WHERE u.subject = :subject AND b.state <> 'done'"
+        " ORDER BY b.id FOR UPDATE OF b",
+        subject=subject,
+    )
 
 
 async def _void(tx: Transaction, announcement_id: int, actor: str) -> None:

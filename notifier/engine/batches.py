@@ -2,8 +2,9 @@
 
 A batch is leased to one worker at a time, on the clock of the database; what is due when, the injected
 clock says. A flush is one transaction:
-it proves the lease, closes the attempts whose answer is known, and opens the next. Only a delivery that
-it returns as opened may be handed over. A takeover turns what another worker left open into ``unknown``.
+it proves the lease, closes the attempts whose answer is known, and opens the next, except to whoever is
+barred by then. Only a delivery that it returns as opened may be handed over. A takeover turns what another
+worker left open into ``unknown``.
 """
 
 from __future__ import annotations
@@ -246,7 +247,10 @@ async def _open(tx: Transaction, lease: Lease, openings: Sequence[Opening]) -> f
             "message_date = COALESCE(delivery.message_date, v.message_date) "
             # The sum keeps SQLite from walking the whole batch for each id.
             f"FROM {source} WHERE delivery.id = v.id AND delivery.batch_id + 0 = :batch "
-            "AND delivery.state IN ('planned', 'deferred', 'unknown') RETURNING delivery.id",
+            "AND delivery.state IN ('planned', 'deferred', 'unknown') "
+            # Its message may have been made before; the next time it is loaded, it ends as suppressed.
+            "AND NOT EXISTS (SELECT 1 FROM barred_member b WHERE b.member_id = delivery.member_id) "
+            "RETURNING delivery.id",
             {"rows": orjson.dumps(rows).decode(), "now": now, "token": lease.token, "batch": lease.batch_id},
         )
     )

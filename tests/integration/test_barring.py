@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from incidents import examples
 from incidents.affected.compromise import compromise_addresses, compromise_channels
@@ -15,15 +21,22 @@ from incidents.store import Incident, find
 from notifier.announcements import announcement
 from notifier.approvals import approval
 from notifier.barring import bar
+from notifier.channels.email import EmailChannel
+from notifier.channels.email.sink import LoopbackSink
+from notifier.engine import batches
+from notifier.engine.loading import Loader
 from notifier.keys import Keys
 from notifier.preflight import Preflight, PreflightReport
-from notifier.settings import Organisation
+from notifier.settings import EmailSettings, Organisation, RelaySettings
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
 from tests import world
 from tests.affected import add, affect, declared, entries, person
 from tests.audiences import rules_of, settings_in
-from tests.integration.test_sending import run_next, start
+from tests.integration.test_sending import claim, run_next, start, states
+from tests.integration.test_worker import live, parts, running, until
+
+__all__ = ["live"]
 
 HOUSE = Organisation(brand="Acme", verify_address="acme.example/check", time_zone="Europe/Berlin")
 
@@ -117,3 +130,56 @@ async def test_what_is_released_already_is_not_handed_over(store: Store, keys: K
     assert [row.state for row in states] == ["suppressed", "accepted", "accepted"]
     (entry,) = await entries(store, "delivery:suppressed")
     assert entry["reason"] == "contact-point-compromised"
+
+
+async def test_a_message_in_memory_is_not_handed_over_once_it_is_barred(
+    live: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has prepared everybody's message when one person is barred: that one is not opened."""
+    await world.released(live, keys, 6)
+    monkeypatch.setattr(Loader, "prepare", _then_bar(Loader.prepare, live, who=2))
+    async with LoopbackSink(keep=True) as sink:
+        relay = RelaySettings(name="sink", host="127.0.0.1", port=sink.port, tls="none")
+        channel = EmailChannel(EmailSettings(relays=(relay,)))
+
+        async def all_ended() -> bool:
+            return not {"planned", "handing-over"} & (await states(live)).keys()
+
+        made = replace(parts(live, keys, ScriptedChannel(), tmp_path), channel=channel)
+        async with running(made):
+            await until(all_ended)
+        assert await states(live) == {"accepted": 5, "suppressed": 1}
+        assert not any(world.address(1) in one.recipients for one in sink.accepted)
+    assert [one["reason"] for one in await entries(live, "delivery:suppressed")] == [
+        "contact-point-compromised"
+    ]
+
+
+def _then_bar(prepare: Callable[..., Awaitable[Any]], store: Store, *, who: int) -> Callable[..., Any]:
+    """Return ``prepare`` with somebody else's bar right behind it."""
+
+    async def prepared(loader: Loader, *given: Any) -> Any:
+        part = await prepare(loader, *given)
+        async with store.begin() as tx:
+            condition = "m.customer_id = :who"
+            await bar(tx, subject="INC-2026-001", condition=condition, params={"who": who}, actor="bob")
+        return part
+
+    return prepared
+
+
+async def test_an_opening_waits_for_a_bar_that_is_being_written(store: Store, keys: Keys) -> None:
+    """Whichever comes first is over before the other begins: nothing is opened to whoever is barred."""
+    await world.released(store, keys, 3)
+    await start(store)
+    lease = await claim(store)
+    assert lease is not None
+    async with store.read() as tx:
+        rows = await tx.rows("SELECT id, reference FROM delivery ORDER BY customer_id")
+    chosen = [batches.Opening(row.id, row.reference, 1) for row in rows]
+    async with store.begin() as tx:
+        condition = "m.customer_id = :who"
+        await bar(tx, subject="INC-2026-001", condition=condition, params={"who": 1}, actor="bob")
+        opening = asyncio.create_task(batches.flush(store, lease, [], chosen, []))
+        assert not (await asyncio.wait({opening}, timeout=0.3))[0]
+    assert (await opening).opened == {row.id for row in rows[1:]}
