@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from notifier import precedence
 from notifier.announcements import announcement
 from notifier.approvals import NEXT, Rules, approval
 from notifier.audit.actions import AuditAction
@@ -43,6 +44,7 @@ async def start_countdown(tx: Transaction, rules: Rules, announcement_id: int, *
         raise Refused(
             f"{now.code} is on hold by order", advice="It can be released once the order has ended."
         )
+    await precedence.check(tx, now)
     given = await approval(tx, now.id)
     if given is None or (problem := await rules.problem(tx, now, given)):
         raise Refused(
@@ -112,6 +114,7 @@ async def release(
         raise Refused(f"{now.code} is in state {now.state}: there is nothing to release")
     if await _ordered(tx, now.id):
         raise Refused(f"{now.code} was not released: it is on hold by order")
+    await precedence.check(tx, now)
     given = await approval(tx, now.id)
     if given is None or (problem := await rules.problem(tx, now, given)):
         raise Refused(f"{now.code} was not released: {problem if given else 'it has no approval'}")
@@ -136,6 +139,10 @@ async def refused(tx: Transaction, rules: Rules, announcement_id: int) -> None:
         return
     given = await approval(tx, now.id)
     problem = await rules.problem(tx, now, given) if given else "it has no approval"
+    try:
+        await precedence.check(tx, now)
+    except Refused as no:
+        problem = problem or str(no)
     reason = f"not released: {problem or 'the deliveries could not be planned'}"
     state = "draft" if "the texts" in problem or "the audience" in problem else "preflighted"
     await void_approvals(tx, now.id, reason, state=state)

@@ -1,0 +1,160 @@
+"""Top-ups after first notices: no update is read before, or without, the notice that it adds to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from incidents.announce import announce
+from incidents.freeze import freeze
+from incidents.store import Incident, find
+from notifier.announcements import announcement, by_code
+from notifier.approvals import due_people
+from notifier.audiences import Audience
+from notifier.audit.entry import Event
+from notifier.engine import control
+from notifier.engine.planning import plan
+from notifier.errors import Refused
+from notifier.keys import Keys
+from notifier.preflight import Preflight
+from notifier.release import refused, release, start_countdown
+from notifier.settings import Settings
+from notifier.store import Store
+from tests.affected import RECORD, add, affect, declared, members, person
+from tests.audiences import rules_of, settings_in
+
+WHOLE = RECORD.replace(b"advice:", b'consequences: {"*": [Somebody may write to you.]}, advice:')
+enqueue = partial(plan, batch_size=500)
+
+
+@dataclass
+class Topped:
+    """An incident of three people; its first audience, and a top-up with what is new about one of them."""
+
+    store: Store
+    keys: Keys
+    settings: Settings
+    incident: Incident
+
+    async def freeze(self, **more: Any) -> Audience:
+        """Freeze who is affected now."""
+        async with self.store.begin() as tx:
+            incident = await find(tx, self.incident.code)
+            return await freeze(tx, self.keys, incident, actor="alice", **more)
+
+    async def draft(self, audience: Audience) -> str:
+        """Draft an announcement."""
+        async with self.store.begin() as tx:
+            incident = await find(tx, self.incident.code)
+            house = self.settings.organisation
+            return await announce(tx, incident, audience, {}, organisation=house, author="alice")
+
+    async def approve(self, code: str) -> None:
+        """Make the notices and have them approved."""
+        rules = rules_of(self.settings)
+        async with self.store.read() as tx:
+            number = (await by_code(tx, code)).id
+        await Preflight(self.store, self.keys, self.settings).run(number)
+        async with self.store.begin() as tx:
+            await rules.approve_locales(tx, await announcement(tx, number), ["en"], operator="bob")
+            people = await due_people(tx, number)
+            await rules.approve(tx, number, operator="bob", people=people)
+
+    async def count_down(self, code: str) -> None:
+        """Start the countdown."""
+        async with self.store.begin() as tx:
+            number = (await by_code(tx, code)).id
+            await start_countdown(tx, rules_of(self.settings), number, operator="bob")
+
+    async def fire(self, code: str) -> None:
+        """Do what happens at its end."""
+        async with self.store.begin() as tx:
+            await release(tx, rules_of(self.settings), (await by_code(tx, code)).id, enqueue)
+
+    async def cancel(self, code: str) -> None:
+        """End an announcement."""
+        async with self.store.begin() as tx:
+            await control.cancel(tx, code, operator="alice", reason="a mistake in it")
+
+
+@pytest.fixture
+async def topped(store: Store, keys: Keys, tmp_path: Path) -> Topped:
+    """Everybody listed, nothing frozen yet."""
+    await add(store, keys, [person(str(n), f"p{n}@example.com") for n in range(3)])
+    made = Topped(store, keys, settings_in(tmp_path), await declared(store, WHOLE))
+    await affect(store, made.incident, "number in (0, 1)")
+    return made
+
+
+async def _grown(topped: Topped) -> tuple[str, str]:
+    """Draft a first notice and the update of one of the two people; returns both codes."""
+    first = await topped.draft(await topped.freeze())
+    await affect(topped.store, topped.incident, "number = 0", "health", as_given=True)
+    return first, await topped.draft(await topped.freeze())
+
+
+async def test_an_update_waits_for_the_first_notice(topped: Topped) -> None:
+    """It cannot be released before the announcement that it adds to, and can after it."""
+    first, update = await _grown(topped)
+    await topped.approve(update)
+    with pytest.raises(Refused, match=f"{update} goes out after {first}.*1 person") as no:
+        await topped.count_down(update)
+    assert first in no.value.advice()
+    assert "preflight" in no.value.advice()
+    await topped.approve(first)
+    await topped.count_down(first)
+    with pytest.raises(Refused, match="goes out after"):
+        await topped.count_down(update)
+    await topped.fire(first)
+    await topped.count_down(update)
+    await topped.fire(update)
+
+
+async def test_a_top_up_of_new_people_waits_for_nobody(topped: Topped) -> None:
+    """People who are in no earlier audience are told at once."""
+    await topped.draft(await topped.freeze())
+    await affect(topped.store, topped.incident)
+    fresh = await topped.draft(await topped.freeze())
+    await topped.approve(fresh)
+    await topped.count_down(fresh)
+    await topped.fire(fresh)
+
+
+async def test_a_countdown_is_checked_at_its_end(topped: Topped) -> None:
+    """An earlier announcement drafted anew meanwhile stops the release, and the hold says why."""
+    first, update = await _grown(topped)
+    for code in (first, update):
+        await topped.approve(code)
+    await topped.count_down(first)
+    await topped.fire(first)
+    await topped.count_down(update)
+    async with topped.store.begin() as tx:
+        await tx.write("UPDATE announcement SET state = 'draft' WHERE code = :code", {"code": first})
+        tx.record(Event("test:drafted"))
+    with pytest.raises(Refused, match="goes out after"):
+        await topped.fire(update)
+    async with topped.store.begin() as tx:
+        await refused(tx, rules_of(topped.settings), (await by_code(tx, update)).id)
+    async with topped.store.read() as tx:
+        assert f"goes out after {first}" in await tx.scalar("SELECT reason FROM hold WHERE kind = 'release'")
+
+
+async def test_no_update_for_those_never_told(topped: Topped) -> None:
+    """The first announcement was cancelled unsent: its update is refused, and the next freeze has everybody."""
+    first, update = await _grown(topped)
+    await topped.approve(update)
+    await topped.cancel(first)
+    with pytest.raises(Refused, match="never told: 1 person") as no:
+        await topped.count_down(update)
+    assert f"cancel {update}" in no.value.advice()
+    await topped.cancel(update)
+    again = await topped.freeze()
+    found = await members(topped.store, again.code)
+    assert {number: (one.variant, one.new_categories) for number, one in found.items()} == {
+        "0": ("person", ""),
+        "1": ("person", ""),
+    }
