@@ -14,7 +14,7 @@ from incidents.lifecycle import MAY_FREEZE, State, Step
 from incidents.records import Contact, IncidentRecord, Said, Texts, validated
 from incidents.records.moments import Moment
 from incidents.store import Incident, revisions, take_step
-from notifier import audiences
+from notifier import audiences, precedence
 from notifier.audiences import Audience
 from notifier.errors import BadInput, Refused
 from notifier.release import draft
@@ -143,6 +143,13 @@ async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
                 f"{one.code} was not announced: {persons(one.counts['state']['due'])} would be left out",
                 advice=f"Announce to {one.code} first; or replace it with `freeze --replace {one.code}`.",
             )
+    if never := await precedence.never_told(tx, audience.id):
+        raise Refused(
+            f"{audience.code} has updates for people who were never told: {persons(never)}."
+            " The announcement that was to tell them was cancelled before it left",
+            advice="Freeze again in its place:"
+            f" `notifier incidents freeze {audience.subject} --replace {audience.code}`.",
+        )
 
 
 async def _shares(tx: Transaction, audience: Audience, newer: Audience) -> bool:

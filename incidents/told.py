@@ -11,26 +11,13 @@ from collections.abc import Sequence
 
 from notifier.audiences import Audience
 from notifier.deliveries import State
+from notifier.precedence import MAY_HAVE_LEFT, WAITS
 from notifier.store import Transaction
 
-_TOLD = (State.ACCEPTED, State.DELIVERED, State.UNKNOWN, State.HELD, State.HANDING_OVER)
-_WAITING = (State.PLANNED, State.DEFERRED)
-_ENDED = (State.CANCELLED, State.EXPIRED, State.SUPPRESSED)
-"""Ended by us; what was handed over before, without an answer, may have left all the same."""
-
-
-def _listed(states: Sequence[State]) -> str:
-    return ", ".join(f"'{state}'" for state in states)
-
-
-_LEFT = (
-    f"(d.state IN ({_listed(_TOLD)}) OR (d.state IN ({_listed(_ENDED)}) AND EXISTS"
-    " (SELECT 1 FROM attempt t WHERE t.delivery_id = d.id AND t.outcome = 'unknown')))"
-)
 _STANDS = (
     "EXISTS (SELECT 1 FROM delivery d JOIN announcement n ON n.id = d.announcement_id"
-    f" WHERE d.member_id = m.id AND ({_LEFT}"
-    f" OR (d.state IN ({_listed(_WAITING)}) AND n.state <> 'cancelled')))"
+    f" WHERE d.member_id = m.id AND ({MAY_HAVE_LEFT}"
+    f" OR ({WAITS} AND n.state <> 'cancelled')))"
 )
 _NEWEST = (
     " ON CONFLICT (customer_id, via_account_id) DO UPDATE SET listed = excluded.listed,"
@@ -49,7 +36,7 @@ async def may_have_left(tx: Transaction, audience: Audience) -> bool:
     return bool(
         await tx.scalar(
             "SELECT 1 FROM announcement n JOIN delivery d ON d.announcement_id = n.id"
-            f" WHERE n.audience_id = :id AND ({_LEFT} OR d.state = '{State.BOUNCED}') LIMIT 1",
+            f" WHERE n.audience_id = :id AND ({MAY_HAVE_LEFT} OR d.state = '{State.BOUNCED}') LIMIT 1",
             id=audience.id,
         )
     )

@@ -158,3 +158,17 @@ async def test_no_update_for_those_never_told(topped: Topped) -> None:
         "0": ("person", ""),
         "1": ("person", ""),
     }
+
+
+async def test_an_update_of_what_was_cancelled_is_not_drafted(topped: Topped) -> None:
+    """It is refused before anybody works on it; the freeze in its place has first notices."""
+    first = await topped.draft(await topped.freeze())
+    await affect(topped.store, topped.incident, "number = 0", "health", as_given=True)
+    second = await topped.freeze()
+    await topped.cancel(first)
+    with pytest.raises(Refused, match="never told: 1 person") as no:
+        await topped.draft(second)
+    assert f"--replace {second.code}" in no.value.advice()
+    third = await topped.freeze(replace=second.code)
+    assert {one.variant for one in (await members(topped.store, third.code)).values()} == {"person"}
+    await topped.draft(third)
