@@ -15,10 +15,11 @@ from typing import Any, NoReturn, TypeVar, cast
 import typer
 from rich.console import Console
 from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
 
 from notifier.clock import Clock, SystemClock
 from notifier.engine.dispatch import Dispatcher, InlineDispatcher
-from notifier.errors import NotifierError
+from notifier.errors import NotifierError, StoreError
 from notifier.keys import Keys
 from notifier.settings import Settings
 from notifier.store import Store
@@ -65,11 +66,21 @@ def application(context: typer.Context) -> Application:
 
 
 def run(act: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; an error of ours becomes one clear sentence and its exit code."""
+    """Run a command's coroutine; an error of ours, or the database's, becomes one clear sentence and its exit
+    code.
+    """
     try:
         return asyncio.run(act)
     except NotifierError as error:
         fail(error)
+    except DBAPIError as error:
+        # Its own words hold the statement's values.
+        fail(
+            StoreError(
+                f"the database failed in the middle ({type(error).__name__})",
+                advice="What was not finished is undone. Run it again once the database answers.",
+            )
+        )
 
 
 def fail(error: NotifierError) -> NoReturn:
