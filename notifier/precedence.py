@@ -42,6 +42,15 @@ _NEVER_TOLD = (
     f" WHERE {_OWN} AND {MAY_HAVE_LEFT})"
 )
 
+BEFORE = (
+    f"CASE WHEN m.new_categories = '' THEN 'told' WHEN EXISTS (SELECT 1 FROM {_EARLIER}"
+    f" JOIN delivery d ON d.member_id = o.id WHERE {_OWN} AND {MAY_HAVE_LEFT}) THEN 'told'"
+    f" WHEN EXISTS (SELECT 1 FROM {_EARLIER} JOIN delivery d ON d.member_id = o.id"
+    f" JOIN announcement e ON e.id = d.announcement_id AND e.state <> 'cancelled' WHERE {_OWN} AND {WAITS})"
+    " THEN 'waits' ELSE 'never' END"
+)
+"""Of a member ``m``: ``told`` what their notice adds to, or nothing; ``waits`` for it; ``never`` told."""
+
 
 async def check(tx: Transaction, now: Announcement) -> None:
     """Refuse to release what would be read before, or without, the notice it adds to."""

@@ -14,12 +14,15 @@ from notifier import notices
 from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.engine.batches import Ending, Lease, Opening
-from notifier.engine.windows import Window
+from notifier.engine.windows import MINUTE, Window
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
+from notifier.precedence import BEFORE
 from notifier.store import Store
 
 SIGNATURE_CONTEXT = b"signature"
+LOOK_AGAIN = 5 * MINUTE
+"""How long an update waits before it is asked again whether its reader's earlier notice has left."""
 _DICTIONARIES = 100
 """Kept at most: a service that runs for years sends many announcements."""
 
@@ -109,7 +112,7 @@ class Loader:
 
     async def prepare(self, ids: Sequence[int], now: int, window: Window | None = None) -> Part:
         """Return the messages of these deliveries, those that end or are held instead, and those whose
-        readers are outside their ``window`` at this moment.
+        readers are outside their ``window`` at this moment or have an earlier notice on its way.
         """
         async with self._store.read() as tx:
             source = tx.recordset("ids", "v", id="bigint")
@@ -117,7 +120,8 @@ class Loader:
                 "SELECT d.id, d.reference, d.state, d.attempts, d.message_date, d.signature, "
                 "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
                 "n.sealed, n.dictionary_id, n.digest, p.site, "
-                "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point "
+                "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point, "
+                f"CASE WHEN d.attempts > 0 THEN 'told' ELSE {BEFORE} END AS before "
                 f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
                 "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
                 "JOIN contact_point p ON p.id = d.contact_point_id "
@@ -137,6 +141,9 @@ class Loader:
             if ending := self._instead(row):
                 part.endings.append(ending)
                 continue
+            if row.before == "waits":
+                part.later.append((row.id, now + LOOK_AGAIN))
+                continue
             if window and (opening := window.next(now, row.time_zone)) > now:
                 part.later.append((row.id, opening))
                 continue
@@ -151,6 +158,8 @@ class Loader:
             return Ending(row.id, row.reference, row.member, State.SUPPRESSED, f"contact-point-{row.point}")
         if row.wrapped is None:
             return Ending(row.id, row.reference, row.member, State.SUPPRESSED, "erased")
+        if row.before == "never":
+            return Ending(row.id, row.reference, row.member, State.SUPPRESSED, "never-told")
         if row.state == State.UNKNOWN and (
             self._policy.hold_unknown or row.attempts >= self._policy.unknown_most
         ):

@@ -16,6 +16,7 @@ from notifier.announcements import announcement, by_code
 from notifier.approvals import due_people
 from notifier.audiences import Audience
 from notifier.audit.entry import Event
+from notifier.channels import Outcome, OutcomeKind
 from notifier.engine import control
 from notifier.engine.planning import plan
 from notifier.errors import Refused
@@ -24,10 +25,14 @@ from notifier.preflight import Preflight
 from notifier.release import refused, release, start_countdown
 from notifier.settings import Settings
 from notifier.store import Store
+from notifier.testing import ACCEPTED, FakeClock, ScriptedChannel
 from tests.affected import RECORD, add, affect, declared, members, person
 from tests.audiences import rules_of, settings_in
+from tests.integration.test_sending import DEFERRED, run_next, start
 
 WHOLE = RECORD.replace(b"advice:", b'consequences: {"*": [Somebody may write to you.]}, advice:')
+READER = "p0@example.com"
+REFUSED = Outcome(OutcomeKind.REJECTED, code=550, text="no", reason="refused")
 enqueue = partial(plan, batch_size=500)
 
 
@@ -172,3 +177,36 @@ async def test_an_update_of_what_was_cancelled_is_not_drafted(topped: Topped) ->
     third = await topped.freeze(replace=second.code)
     assert {one.variant for one in (await members(topped.store, third.code)).values()} == {"person"}
     await topped.draft(third)
+
+
+async def _send(topped: Topped, channel: ScriptedChannel, folder: Path) -> list[str]:
+    """Start what is due and hand over all that can be; returns to whom."""
+    before = len(channel.sent)
+    await start(topped.store)
+    while await run_next(topped.store, topped.keys, channel, folder):
+        pass
+    return sorted(one.recipient for one in channel.sent[before:])
+
+
+@pytest.mark.parametrize(("then", "state"), [(ACCEPTED, "accepted"), (REFUSED, "suppressed")])
+async def test_an_update_waits_for_its_readers_first_notice(
+    topped: Topped, clock: FakeClock, tmp_path: Path, then: Outcome, state: str
+) -> None:
+    """While that is deferred. Accepted, the update follows; refused, it does not, and they come back untold."""
+    first, update = await _grown(topped)
+    channel = ScriptedChannel({READER: [DEFERRED, DEFERRED, then]})
+    for code, reached in ((first, [READER, "p1@example.com"]), (update, [])):
+        await topped.approve(code)
+        await topped.count_down(code)
+        await topped.fire(code)
+        assert await _send(topped, channel, tmp_path) == reached
+    for _ in range(3):
+        clock.advance(minutes=10)
+        await _send(topped, channel, tmp_path)
+    assert len([one for one in channel.sent if one.recipient == READER]) == (4 if then is ACCEPTED else 3)
+    async with topped.store.read() as tx:
+        found = await tx.scalar(
+            "SELECT d.state FROM delivery d JOIN announcement n ON n.id = d.announcement_id WHERE n.code = :code",
+            code=update,
+        )
+    assert found == state
