@@ -138,7 +138,8 @@ async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
                 f"people in this audience are in {one.code} too, frozen when this one was cancelled",
                 advice=f"Nobody is told the same facts twice: announce to {one.code}, or freeze a top-up.",
             )
-        if one.id < audience.id and await _forgotten(tx, one):
+    for one in await told.unannounced(tx, others):
+        if one.id < audience.id:
             raise Refused(
                 f"{one.code} was not announced: {persons(one.counts['state']['due'])} would be left out",
                 advice=f"Announce to {one.code} first; or replace it with `freeze --replace {one.code}`.",
@@ -146,7 +147,7 @@ async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
     if never := await precedence.never_told(tx, audience.id):
         raise Refused(
             f"{audience.code} has updates for people who were never told: {persons(never)}."
-            " The announcement that was to tell them was cancelled before it left",
+            " What was to tell them first was cancelled before it left, or replaced",
             advice="Freeze again in its place:"
             f" `notifier incidents freeze {audience.subject} --replace {audience.code}`.",
         )
@@ -163,13 +164,6 @@ async def _shares(tx: Transaction, audience: Audience, newer: Audience) -> bool:
             newer=newer.id,
         )
     )
-
-
-async def _forgotten(tx: Transaction, audience: Audience) -> bool:
-    """Say whether people are due in ``audience`` and nobody has announced anything to it."""
-    if not audience.counts.get("state", {}).get("due"):
-        return False
-    return not await tx.scalar("SELECT 1 FROM announcement WHERE audience_id = :id LIMIT 1", id=audience.id)
 
 
 async def _kind(tx: Transaction, audience: Audience) -> str:

@@ -19,6 +19,10 @@ _STANDS = (
     f" WHERE d.member_id = m.id AND ({MAY_HAVE_LEFT}"
     f" OR ({WAITS} AND n.state <> 'cancelled')))"
 )
+_ANNOUNCED = (
+    "SELECT DISTINCT n.audience_id FROM announcement n JOIN audience u ON u.id = n.audience_id"
+    " WHERE u.subject = :subject"
+)
 _NEWEST = (
     " ON CONFLICT (customer_id, via_account_id) DO UPDATE SET listed = excluded.listed,"
     " told = COALESCE(excluded.told, told_before.told),"
@@ -29,6 +33,21 @@ _NEWEST = (
 def replaced(audiences: Sequence[Audience]) -> set[str]:
     """Return the codes of the audiences that another one has replaced."""
     return {code for one in audiences if (code := str(one.selection.get("replaces", "")))}
+
+
+async def unannounced(tx: Transaction, audiences: Sequence[Audience]) -> list[Audience]:
+    """Return those with people who are due a notice, which nobody has announced and none has replaced."""
+    out = replaced(audiences)
+    announced = (
+        {row.audience_id for row in await tx.rows(_ANNOUNCED, subject=audiences[0].subject)}
+        if audiences
+        else set()
+    )
+    return [
+        one
+        for one in audiences
+        if one.code not in out and one.id not in announced and one.counts.get("state", {}).get("due")
+    ]
 
 
 async def may_have_left(tx: Transaction, audience: Audience) -> bool:

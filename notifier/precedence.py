@@ -76,7 +76,7 @@ async def check(tx: Transaction, now: Announcement) -> None:
     if never := await never_told(tx, now.audience_id):
         raise Refused(
             f"{now.code} would bring an update to people who were never told: {persons(never)}."
-            " The announcement that was to tell them was cancelled before it left",
+            " What was to tell them first was cancelled before it left",
             advice=f"`notifier announcements cancel {now.code}`, then `notifier incidents freeze`:"
             " it has them again, for a first notice.",
         )

@@ -42,16 +42,30 @@ def freeze(
     """Freeze who is affected now. After the first time, only who is new or has more exposed data."""
     app = application(context)
 
-    async def act() -> Audience:
+    async def act() -> tuple[Audience, list[Audience]]:
         keys = app.load_keys()
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
                 incident = await store.find(tx, code)
-                return await freezing.freeze(tx, keys, incident, replace=replace, actor=actor)
+                made = await freezing.freeze(tx, keys, incident, replace=replace, actor=actor)
+                waiting = await told.unannounced(tx, await audiences.about(tx, incident.code))
+        return made, [one for one in waiting if one.id != made.id]
 
-    made = run(act())
-    app.show(_plain(made), lambda: _print(made))
+    made, waiting = run(act())
+
+    def human() -> None:
+        _print(made)
+        for one in waiting:
+            people = persons(one.counts["state"]["due"])
+            out.print(
+                f"[bold yellow]Not told yet, and not in this audience:[/] {people} of {one.code},"
+                " which nobody has announced. Tell them first:"
+            )
+        for one in [*waiting, made]:
+            out.print(f"  {_next(one)}", markup=False)
+
+    app.show({**_plain(made), "unannounced": [one.code for one in waiting]}, human)
 
 
 @app.command("audiences")
@@ -188,6 +202,10 @@ def _window(written: str) -> dict[str, str] | None:
     if not dash:
         raise BadInput("--window is no pair of times", advice="Write it like 08:00-21:00.")
     return {"from": opens.strip(), "to": closes.strip()}
+
+
+def _next(audience: Audience) -> str:
+    return f"notifier incidents announce {audience.subject} --audience {audience.code} --operator HANDLE"
 
 
 def _plain(audience: Audience) -> dict[str, Any]:

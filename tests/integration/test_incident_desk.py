@@ -198,3 +198,22 @@ def test_wrong_announcements_are_refused(desk: Desk, arguments: list[str]) -> No
     found, _ = desk.say("incidents", "announce", code, *arguments, "--operator", "alice")
     assert found in {1, 2}
     assert desk.count("announcement") == 0
+
+
+def test_a_freeze_names_whom_nobody_announces_to(desk: Desk) -> None:
+    """A top-up leaves out the people of an audience without announcement: it says so, and what to type."""
+    code = _declare(desk)
+    affect = ("incidents", "affect", code, "--basis", "log")
+    desk.acts(*affect, "--where", "country = DE", "--exposed", "email", "--as-given")
+    first = desk.acts("incidents", "freeze", code)
+    assert first["unannounced"] == []
+    desk.acts(*affect, "--where", "country = FR", "--exposed", "email", "--as-given")
+    status, said = desk.say("incidents", "freeze", code, "--operator", "alice")
+    assert status == 0
+    assert f"Not told yet, and not in this audience: 1 person of {first['code']}" in said
+    assert f"notifier incidents announce {code} --audience {first['code']}" in said
+    status, said = desk.say("incidents", "freeze", code, "--operator", "alice")
+    assert (status, f"Not announced yet: {first['code']}, {code}/2" in said) == (1, True)
+    desk.acts("incidents", "announce", code, "--audience", first["code"])
+    desk.acts(*affect, "--where", "country = DE", "--exposed", "health", "--as-given")
+    assert desk.acts("incidents", "freeze", code)["unannounced"] == [f"{code}/2"]
