@@ -78,7 +78,10 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
     async def rolled_back() -> bool:
         return await is_rolled_back(settings, store)
 
-    alerts = Alerts(store, settings.alerts, mailer.post, mailboxes)
+    def indexed(address: str) -> str:
+        return keys.blind_index("alert", address.lower()).hex()
+
+    alerts = Alerts(store, settings.alerts, mailer.post, mailboxes, indexed)
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     return Worker(
         Parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ import structlog
 
 from notifier.clock import from_instant
 from notifier.engine.batches import plain
-from notifier.engine.holds import open_holds
+from notifier.engine.holds import alerted, alerted_since, open_holds
 from notifier.engine.reckoning import Forecast, forecast
 from notifier.engine.windows import SECOND
 from notifier.settings import AlertSettings
@@ -19,49 +19,52 @@ from notifier.words import persons
 
 log = structlog.get_logger()
 
-Post = Callable[[Sequence[str], str, str], Awaitable[bool]]
-"""Mails one alert (recipients, subject, text); false if the relay did not take it."""
+Post = Callable[[str, str, str], Awaitable[bool]]
+"""Mails one alert (recipient, subject, text); false if the relay did not take it."""
 
 Mailboxes = Callable[[str], Awaitable[Sequence[str]]]
 """Gives the mailbox of an operator by handle; empty if none is known."""
+
+Index = Callable[[str], str]
+"""Gives the keyed blind index under which the store remembers an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Alert:
     hold_id: int
-    owner: str
+    recipients: Mapping[str, str]
+    """Those who have not been alerted of late: address by blind index."""
     subject: str
     text: str
 
 
 class Alerts:
-    """Mails the owner and the configured recipients about each open hold that nobody has taken."""
+    """Mails the owner and the configured recipients about each open hold that nobody has taken.
 
-    def __init__(self, store: Store, settings: AlertSettings, post: Post, mailboxes: Mailboxes) -> None:
+    Each of them has an account of their own: whose relay did not take it is written to again with the next
+    look, the others not before their time.
+    """
+
+    def __init__(
+        self, store: Store, settings: AlertSettings, post: Post, mailboxes: Mailboxes, index: Index
+    ) -> None:
         self._store = store
         self._settings = settings
         self._post = post
         self._mailboxes = mailboxes
+        self._index = index
 
     async def raise_due(self) -> int:
-        """Send the alerts that are due and note them; returns how many holds were alerted about."""
+        """Send the alerts that are due and note each that was taken; returns how many those were."""
         raised = 0
         for alert in await self._due():
-            recipients = list(
-                dict.fromkeys([*await self._mailboxes(alert.owner), *self._settings.recipients])
-            )
-            if not recipients:
-                log.warning("a hold waits and nobody can be alerted", hold=alert.hold_id)
-                continue
-            if not await self._post(recipients, alert.subject, alert.text):
-                log.warning("an alert was not taken by the relay", hold=alert.hold_id)
-                continue
-            async with self._store.begin() as tx:
-                await tx.housekeep(
-                    "UPDATE hold SET alerted_at = :now, alerts = alerts + 1 WHERE id = :id",
-                    {"now": tx.now_us(), "id": alert.hold_id},
-                )
-            raised += 1
+            for index, address in alert.recipients.items():
+                if not await self._post(address, alert.subject, alert.text):
+                    log.warning("an alert was not taken by the relay", hold=alert.hold_id)
+                    continue
+                async with self._store.begin() as tx:
+                    await alerted(tx, alert.hold_id, index)
+                raised += 1
         return raised
 
     async def _due(self) -> list[_Alert]:
@@ -70,14 +73,21 @@ class Alerts:
         async with self._store.read() as tx:
             now = tx.now_us()
             for hold in await open_holds(tx):
-                if hold.taken_by or (hold.alerted_at is not None and hold.alerted_at + every > now):
+                if hold.taken_by:
+                    continue
+                everyone = [*await self._mailboxes(hold.owner), *self._settings.recipients]
+                if not everyone:
+                    log.warning("a hold waits and nobody can be alerted", hold=hold.id)
+                known = await alerted_since(tx, hold.id, now - every)
+                waiting = {index: one for one in everyone if (index := self._index(one)) not in known}
+                if not waiting:
                     continue
                 ahead = await forecast(
                     tx, hold.announcement_id, deadline=int(plain(hold.plan).get("deadline") or 0)
                 )
                 text = describe(hold.code, f"{hold.kind}: {hold.reason}", now - hold.opened_at, ahead, now)
                 text += f"\nTake it:  notifier announcements take {hold.id} --operator YOU\n"
-                due.append(_Alert(hold.id, hold.owner, f"{hold.code} waits: {hold.kind}", text))
+                due.append(_Alert(hold.id, waiting, f"{hold.code} waits: {hold.kind}", text))
         return due
 
 

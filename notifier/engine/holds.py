@@ -26,8 +26,8 @@ async def open_hold(
         return int(existing)
     (made,) = await tx.write_returning(
         "INSERT INTO hold "
-        "(announcement_id, wave_id, kind, reason, owner, opened_at, taken_by, alerts, ended_by) "
-        "VALUES (:announcement, :wave, :kind, :reason, :owner, :now, '', 0, '') RETURNING id",
+        "(announcement_id, wave_id, kind, reason, owner, opened_at, taken_by, ended_by) "
+        "VALUES (:announcement, :wave, :kind, :reason, :owner, :now, '', '') RETURNING id",
         {
             "announcement": announcement_id,
             "wave": wave_id,
@@ -81,11 +81,32 @@ async def end_holds(tx: Transaction, announcement_id: int, *, kinds: Sequence[st
 
 async def change_reason(tx: Transaction, announcement_id: int, *, kind: str, reason: str) -> None:
     """Say anew why something waits; it alerts again at once, whoever had taken it."""
-    await tx.housekeep(
-        "UPDATE hold SET reason = :reason, alerted_at = NULL, taken_by = '', taken_at = NULL "
-        "WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+    changed = await tx.housekeep(
+        "UPDATE hold SET reason = :reason, taken_by = '', taken_at = NULL "
+        "WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL RETURNING id",
         {"reason": reason, "id": announcement_id, "kind": kind},
     )
+    for row in changed:
+        await tx.housekeep("DELETE FROM hold_alert WHERE hold_id = :hold", {"hold": row.id})
+
+
+async def alerted(tx: Transaction, hold_id: int, recipient_index: str) -> None:
+    """Note that somebody has been alerted about a hold now."""
+    await tx.housekeep(
+        "INSERT INTO hold_alert (hold_id, recipient_index, alerted_at) VALUES (:hold, :recipient, :now) "
+        "ON CONFLICT (hold_id, recipient_index) DO UPDATE SET alerted_at = excluded.alerted_at",
+        {"hold": hold_id, "recipient": recipient_index, "now": tx.now_us()},
+    )
+
+
+async def alerted_since(tx: Transaction, hold_id: int, instant: int) -> set[str]:
+    """Return the blind indexes of those who have been alerted about a hold after ``instant``."""
+    rows = await tx.rows(
+        "SELECT recipient_index FROM hold_alert WHERE hold_id = :hold AND alerted_at > :since",
+        hold=hold_id,
+        since=instant,
+    )
+    return {row.recipient_index for row in rows}
 
 
 async def open_holds(tx: Transaction) -> Sequence[Row[Any]]:

@@ -9,6 +9,7 @@ import pytest
 from notifier.channels import Outcome, OutcomeKind
 from notifier.clock import to_instant
 from notifier.engine import control, schedule
+from notifier.engine.holds import alerted, alerted_since, open_holds, take_hold
 from notifier.engine.planning import plan
 from notifier.errors import Conflict
 from notifier.keys import Keys
@@ -200,12 +201,16 @@ async def test_a_canary_that_stays_bad_says_so_and_can_be_resumed(
     channel = ScriptedChannel()
     await _answer_canary(store, channel, 3, DEAD)
     await _work(store, keys, channel, tmp_path)
+    async with store.begin() as tx:
+        await alerted(tx, 1, "somebody")
+        await take_hold(tx, 1, operator="ben")
     clock.advance(minutes=11)
     await start(store)
     async with store.read() as tx:
-        hold = await tx.row("SELECT reason, alerted_at FROM hold WHERE ended_at IS NULL")
-        assert hold is not None
+        (hold,) = await open_holds(tx)
         assert "1 of 4" in hold.reason
+        assert hold.taken_by == ""
+        assert await alerted_since(tx, hold.id, 0) == set()
     async with store.begin() as tx:
         assert await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE) == 1
     await _work(store, keys, channel, tmp_path)

@@ -17,13 +17,11 @@ from notifier.channels.email import EmailChannel
 from notifier.channels.email.sink import LoopbackSink
 from notifier.clock import SystemClock
 from notifier.engine import control
-from notifier.engine.alerts import Alerts
 from notifier.engine.dispatch import InlineDispatcher
-from notifier.engine.holds import take_hold
 from notifier.engine.worker import Parts, Worker
 from notifier.errors import Conflict
 from notifier.keys import Keys
-from notifier.settings import AlertSettings, EmailSettings, RelaySettings, SendingSettings
+from notifier.settings import EmailSettings, RelaySettings, SendingSettings
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
 from tests import world
@@ -167,33 +165,6 @@ async def test_relay_trouble_opens_a_hold_that_ends_by_itself(
 
     async with running(made):
         await until(hold_ended)
-
-
-async def test_a_hold_alerts_until_somebody_takes_it(live: Store, keys: Keys) -> None:
-    """Its owner and the configured recipients are mailed; taking it stops that."""
-    announcement = await world.released(live, keys, 8, canary=2)
-    posted: list[tuple[str, ...]] = []
-
-    async def post(recipients: object, subject: str, text: str) -> bool:
-        assert isinstance(recipients, list)
-        posted.append((*recipients, subject, text))
-        return True
-
-    async def mailboxes(handle: str) -> list[str]:
-        return [f"{handle}@example.com"]
-
-    alerts = Alerts(
-        live, AlertSettings(recipients=("team@example.com",), every_minutes=1e-9), post, mailboxes
-    )
-    async with live.begin() as tx:
-        await control.pause(tx, world.CODE, operator="anna", reason="a look at the text")
-    assert await alerts.raise_due() == 1
-    assert posted[0][:2] == ("anna@example.com", "team@example.com")
-    assert "Not told yet: 8 people." in posted[0][-1]
-    async with live.begin() as tx:
-        await take_hold(tx, 1, operator="ben")
-    assert await alerts.raise_due() == 0
-    assert announcement
 
 
 async def test_pause_reaches_what_waits_for_a_slow_relay(live: Store, keys: Keys, tmp_path: Path) -> None:

@@ -577,8 +577,6 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("taken_by", sa.String(), nullable=False),
         sa.Column("taken_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("alerted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("alerts", sa.Integer(), nullable=False),
         sa.Column("ended_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("ended_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -651,6 +649,17 @@ def upgrade() -> None:
             ["audience_member.id"],
         ),
         sa.PrimaryKeyConstraint("member_id"),
+    )
+    op.create_table(
+        "hold_alert",
+        sa.Column("hold_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("recipient_index", sa.String(length=32), nullable=False),
+        sa.Column("alerted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["hold_id"],
+            ["hold.id"],
+        ),
+        sa.PrimaryKeyConstraint("hold_id", "recipient_index"),
     )
     op.create_table(
         "notice",

@@ -170,7 +170,15 @@ class Hold(SQLModel, table=True):
     opened_at: int = big()
     taken_by: str = ""
     taken_at: int | None = big(default=None)
-    alerted_at: int | None = big(default=None)
-    alerts: int = 0
     ended_at: int | None = big(default=None)
     ended_by: str = ""
+
+
+class HoldAlert(SQLModel, table=True):
+    """When somebody was last alerted about a hold, and the relay took it."""
+
+    __tablename__ = "hold_alert"
+    hold_id: int = big(primary_key=True, foreign_key="hold.id")
+    recipient_index: str = Field(primary_key=True, max_length=32)
+    """Keyed blind index of the address."""
+    alerted_at: int = big()
