@@ -11,6 +11,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 _WINDOW = -15  # Raw deflate, 32 kB window: no header, and no Adler-32 over personal bytes.
@@ -40,8 +41,14 @@ class Rendered:
 
 def pack(recipient: str, message: bytes, dictionary: bytes) -> bytes:
     """Compress an envelope recipient and a message without Date against ``dictionary``."""
-    squeeze = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, zdict=dictionary[-32_768:])
+    squeeze = _primed(dictionary).copy()
     return squeeze.compress(recipient.encode() + b"\n" + message) + squeeze.flush()
+
+
+@lru_cache(maxsize=64)
+def _primed(dictionary: bytes) -> zlib._Compress:
+    """Return a compressor that has read ``dictionary``: a copy of it costs less than reading again."""
+    return zlib.compressobj(6, zlib.DEFLATED, _WINDOW, zdict=dictionary[-32_768:])
 
 
 def unpack(packed: bytes, dictionary: bytes) -> tuple[str, bytes]:

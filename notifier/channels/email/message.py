@@ -111,9 +111,16 @@ def _part(subtype: str, data: bytes) -> bytes:
         body = b"\r\n".join(line[start : start + _BASE64_LINE] for start in range(0, len(line), _BASE64_LINE))
         encoding = "base64"
     else:
-        body, encoding = b2a_qp(data, istext=True), "quoted-printable"
+        body = b"".join(map(_quoted, data.splitlines(keepends=True)))
+        encoding = "quoted-printable"
     head = f"{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + body
+
+
+@lru_cache(maxsize=4096)
+def _quoted(line: bytes) -> bytes:
+    """Return a line with its CRLF as quoted-printable: most lines are the same for many readers."""
+    return b2a_qp(line, istext=True)
 
 
 def with_date(message: bytes, date: datetime) -> bytes:
