@@ -1,56 +1,83 @@
-"""The application, put together from settings: the only place that knows all the parts."""
+"""The command line: all commands by name, each imported when it is called."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from incidents.building import build_worker
-from incidents.cli import demo as demo_cli
-from incidents.cli import installation, serving
-from incidents.cli import room as incidents_cli
-from incidents.migrations import require_current
-from notifier import __version__
-from notifier.cli import Application, approving, fail, sending
-from notifier.cli import announcements as announcements_cli
-from notifier.cli import audit as audit_cli
-from notifier.cli import backup as backup_cli
-from notifier.cli import customers as customers_cli
-from notifier.cli import email as email_cli
-from notifier.cli import notices as notices_cli
-from notifier.cli import operators as operators_cli
-from notifier.cli import story as story_cli
-from notifier.errors import NotifierError
-from notifier.keys import Keys
-from notifier.settings import HOME_VARIABLE, load
-from notifier.store import Store
+from incidents.cli.lazy import Entry, Overview
+from notifier import HOME_VARIABLE, __version__
+
+_INSTALLATION = ("incidents.cli.installation",)
+_INCIDENTS = ("declaring", "stepping", "showing", "forms", "affecting", "excluding", "freezing")
+_DEMO = ("incidents.cli.demo",)
+
+
+class Commands(Overview):
+    """All that ``notifier`` can do."""
+
+    entries: ClassVar[dict[str, Entry]] = {
+        "init": Entry(
+            "Make a new installation: configuration, keys, tables. Nothing that exists is overwritten.",
+            _INSTALLATION,
+        ),
+        "upgrade": Entry(
+            "Bring the store's tables to the form this version needs. Stop the service and back up first.",
+            _INSTALLATION,
+        ),
+        "settings": Entry(
+            "Show the settings in force and where each comes from; secrets are masked.", _INSTALLATION
+        ),
+        "serve": Entry(
+            "Send what is released and answer the public pages, until SIGTERM; then drain.",
+            ("incidents.cli.serving",),
+        ),
+        "backup": Entry(
+            "Copy the store into one file while sending goes on. The keys folder is not part of it.",
+            ("notifier.cli.backup",),
+        ),
+        "demo": Entry(
+            "Do the whole path as a drill: import, incident, notices, approval, waves, evidence.", _DEMO
+        ),
+        "demo-code": Entry(
+            "Print the password and the present code of an operator of the demonstration, a line each.",
+            _DEMO,
+            hidden=True,
+        ),
+        "operators": Entry(
+            "Enrol the people who work with the service.", ("notifier.cli.operators",), is_group=True
+        ),
+        "customers": Entry(
+            "The people notices go to.", ("notifier.cli.customers", "notifier.cli.story"), is_group=True
+        ),
+        "incidents": Entry(
+            "Incidents: what happened, who is affected, what they are told.",
+            tuple(f"incidents.cli.{name}" for name in _INCIDENTS),
+            is_group=True,
+        ),
+        "notices": Entry("See and check what customers will read.", ("notifier.cli.notices",), is_group=True),
+        "announcements": Entry(
+            "Check, approve, release and watch what is said to an audience.",
+            ("notifier.cli.announcements", "notifier.cli.approving", "notifier.cli.sending"),
+            is_group=True,
+        ),
+        "email": Entry("Try the mail relays out.", ("notifier.cli.email",), is_group=True),
+        "audit": Entry(
+            "Verify the audit trail and let others check it.", ("notifier.cli.audit",), is_group=True
+        ),
+    }
+
 
 app = typer.Typer(
     name="notifier",
+    cls=Commands,
     help="Tell every affected customer, and prove it.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-
-app.add_typer(installation.app)
-serving.add_serve(
-    app, lambda installed, store: build_worker(installed.settings, installed.load_keys(), store)
-)
-app.add_typer(backup_cli.app)
-app.add_typer(demo_cli.app)
-app.add_typer(operators_cli.app, name="operators")
-story_cli.register(customers_cli.app)
-app.add_typer(customers_cli.app, name="customers")
-approving.register(announcements_cli.app)
-sending.register(announcements_cli.app)
-app.add_typer(announcements_cli.app, name="announcements")
-app.add_typer(audit_cli.app, name="audit")
-app.add_typer(email_cli.app, name="email")
-app.add_typer(notices_cli.app, name="notices")
-app.add_typer(incidents_cli.app, name="incidents")
 
 
 def _version(wanted: bool) -> None:
@@ -71,20 +98,9 @@ def prepare(
     ] = False,
 ) -> None:
     """Read the settings once, before any command."""
-    try:
-        settings = load(home.absolute())
-    except NotifierError as error:
-        fail(error)
-    keys = settings.keys_folder
+    from incidents.application import compose  # noqa: PLC0415 - --help and --version need no application
 
-    async def open_store() -> Store:
-        store = Store.open(settings.store_url, origin=settings.audit.origin)
-        await require_current(store.engine)
-        return store
-
-    context.obj = Application(
-        settings=settings, open_store=open_store, load_keys=lambda: Keys.load(keys), as_json=as_json
-    )
+    context.obj = compose(home, as_json=as_json)
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from notifier import HOME_VARIABLE
 from notifier.errors import BadSettings
 
 PREFIX = "NOTIFIER_"
-HOME_VARIABLE = "NOTIFIER_HOME"
 
 
 class _Group(BaseModel):

@@ -14,7 +14,8 @@ from rich.table import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from incidents.migrations import found, head, upgrade
+from incidents.migrations import upgrade
+from incidents.revision import NEEDED, found
 from notifier.cli import application, out, run
 from notifier.configuration import commented, effective
 from notifier.engine.ownership import Ownership
@@ -60,7 +61,7 @@ def bring_up_to_date(context: typer.Context) -> None:
     """Bring the store's tables to the form this version needs. Stop the service and back up first."""
     app = application(context)
 
-    async def act() -> tuple[str, str | None]:
+    async def act() -> tuple[str, str]:
         store = Store.open(app.settings.store_url, origin=app.settings.audit.origin)
         try:
             before = await found(store.engine)
@@ -71,7 +72,7 @@ def bring_up_to_date(context: typer.Context) -> None:
                 await upgrade(store.engine)
         finally:
             await store.close()
-        return before, head()
+        return before, NEEDED
 
     before, after = run(act())
     said = "The tables are current." if before == after else f"The tables went from {before} to {after}."

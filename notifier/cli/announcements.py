@@ -23,7 +23,7 @@ from notifier.preflight.samples import read
 from notifier.store import Transaction
 from notifier.words import amount, persons
 
-app = typer.Typer(help="Check, approve, release and watch what is said to an audience.", no_args_is_help=True)
+app = typer.Typer()
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The announcement's code.")]
 Who = Annotated[str, typer.Option(help="Your handle.")]
 ASSUMED_RATE = 200.0

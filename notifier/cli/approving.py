@@ -21,16 +21,11 @@ from notifier.release import start_countdown, stop_countdown
 from notifier.store import Store
 from notifier.words import persons
 
+app = typer.Typer()
 SAMPLES = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the announcements' command group."""
-    app.command("approve-locale")(approve_locale)
-    for act in (approve, release, stop):
-        app.command()(act)
-
-
+@app.command("approve-locale")
 def approve_locale(
     context: typer.Context,
     code: Code,
@@ -71,6 +66,7 @@ def approve_locale(
     app.show({"code": code, "waiting": waiting}, lambda: out.print(rest, markup=False))
 
 
+@app.command()
 def approve(
     context: typer.Context,
     code: Code,
@@ -143,6 +139,7 @@ def _refuse_number(due: int) -> NoReturn:
     )
 
 
+@app.command()
 def release(context: typer.Context, code: Code, operator: Who) -> None:
     """Start the countdown at whose end it becomes real; it can be stopped until then."""
     app = application(context)
@@ -166,6 +163,7 @@ def release(context: typer.Context, code: Code, operator: Who) -> None:
     run(act())
 
 
+@app.command()
 def stop(
     context: typer.Context,
     code: Code,

@@ -26,7 +26,7 @@ from notifier.store import Store
 from notifier.web.references import read_reference
 from notifier.words import amount
 
-app = typer.Typer(help="Verify the audit trail and let others check it.", no_args_is_help=True)
+app = typer.Typer()
 SEEN = "audit-seen"
 Key = Annotated[
     str, typer.Option("--key", metavar="VKEY", help="Public key to verify with; else that of keys/log.key.")

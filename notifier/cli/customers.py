@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,7 +16,6 @@ from rich.table import Table
 from notifier.categories import CODES
 from notifier.cli import PARTIAL, Application, application, duplicates, err, out, run
 from notifier.cli.identity import identify
-from notifier.customers import importing
 from notifier.customers.counting import count_customers, list_customers
 from notifier.customers.faults import FAULTS, Faulty
 from notifier.customers.mapping import Column, map_columns, parse_given
@@ -31,7 +30,10 @@ from notifier.customers.sample import write_sample
 from notifier.errors import BadInput, Refused
 from notifier.words import amount
 
-app = typer.Typer(help="The people notices go to.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from notifier.customers.importing import Imported
+
+app = typer.Typer()
 app.add_typer(duplicates.app, name="duplicates")
 
 _SHOWN = {"given": "as told", "guessed": "guessed", "attribute": "attribute, sealed",
@@ -78,6 +80,8 @@ def import_file(
     A bad row never blocks good ones. Importing the same file again changes nothing. Exit code 3: some rows
     or cells could not be used.
     """
+    from notifier.customers.importing import CustomerImport  # noqa: PLC0415 - the others start without it
+
     app_ = application(context)
 
     async def act() -> None:
@@ -100,7 +104,7 @@ def import_file(
             actor = f"operator:{await identify(app_, store, operator)}" if operator else "system"
             with _bar() as bar:
                 task = bar.add_task("Importing", total=1.0, rows="")
-                done = await importing.CustomerImport(
+                done = await CustomerImport(
                     store,
                     app_.load_keys(),
                     table,
@@ -262,7 +266,7 @@ def _show_mapping(app_: Application, table: FileTable, columns: tuple[Column, ..
     err.print(shown)
 
 
-def _show_done(app_: Application, done: importing.Imported, problems: Path | None) -> None:
+def _show_done(app_: Application, done: Imported, problems: Path | None) -> None:
     counts, report = done.progress, done.report
     value = {
         "file": done.file,

@@ -22,12 +22,7 @@ from notifier.notices import Rendered
 from notifier.operators import alert_addresses
 from notifier.settings import RelaySettings
 
-app = typer.Typer(help="Try the mail relays out.", no_args_is_help=True)
-
-
-@app.callback()
-def room() -> None:
-    """Keep the subcommands named though they are few."""
+app = typer.Typer()
 
 
 @app.command("test")

@@ -21,7 +21,7 @@ from notifier.preview import REFERENCE, Preview, Previews
 from notifier.rendering import Renderer
 from notifier.words import amount
 
-app = typer.Typer(help="See and check what customers will read.", no_args_is_help=True)
+app = typer.Typer()
 Notice = Annotated[str, typer.Option(help="The template folder.")]
 _BREACH = "breach-notice"
 _SAMPLE_NAME = "Robin Sample"

@@ -25,7 +25,7 @@ from notifier.operators import (
     taken,
 )
 
-app = typer.Typer(help="Enrol the people who work with the service.", no_args_is_help=True)
+app = typer.Typer()
 Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="How commands and the trail name them.")]
 
 

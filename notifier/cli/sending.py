@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
@@ -15,21 +16,16 @@ from notifier.engine import control
 from notifier.engine.batches import plain
 from notifier.engine.holds import open_holds, take_hold
 from notifier.engine.reckoning import Account, Forecast, forecast, reckon
+from notifier.store import Transaction
 from notifier.words import persons
 
+app = typer.Typer()
 Code = Annotated[str, typer.Argument(help="The announcement's code.")]
 Operator = Annotated[str, typer.Option(help="Your handle.")]
 Reason = Annotated[str, typer.Option(help="Why; it goes on record.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the announcements' command group."""
-    for act in (status, pause, resume, cancel, close, holds, take):
-        app.command()(act)
-    app.command("next-wave")(next_wave)
-    app.command("send-again")(send_again)
-
-
+@app.command()
 def status(context: typer.Context, code: Code) -> None:
     """Show where everybody of an announcement stands, and when it will be done."""
     app = application(context)
@@ -122,87 +118,69 @@ def _moment(instant: int | None) -> str:
     return f"{from_instant(instant):%Y-%m-%d %H:%M:%S} UTC" if instant else ""
 
 
+@app.command()
 def pause(context: typer.Context, code: Code, operator: Operator, reason: Reason) -> None:
     """Stop handing over, within two seconds."""
-    app = application(context)
 
-    async def act() -> None:
-        async with app.store() as store:
-            handle = await identify(app, store, operator)
-            async with store.begin() as tx:
-                await control.pause(tx, code, operator=handle, reason=reason)
-        _say(
-            app,
-            {"code": code, "control": "pause"},
-            f"{code} is paused. Go on with: notifier announcements resume {code}",
-        )
+    async def act(tx: Transaction, handle: str) -> Decided:
+        await control.pause(tx, code, operator=handle, reason=reason)
+        text = f"{code} is paused. Go on with: notifier announcements resume {code}"
+        return {"code": code, "control": "pause"}, text
 
-    run(act())
+    _decide(context, operator, act)
 
 
+@app.command()
 def resume(context: typer.Context, code: Code, operator: Operator) -> None:
     """Go on after a pause, or let the waves follow the canary."""
-    app = application(context)
 
-    async def act() -> None:
-        async with app.store() as store:
-            handle = await identify(app, store, operator, fresh=True)
-            async with store.begin() as tx:
-                waves = await control.resume(tx, code, operator=handle, dispatcher=app.dispatcher)
-                remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
-        text = f"{code} goes on: still to be told are {persons(remaining)}."
-        _say(app, {"code": code, "control": "run", "waves": waves, "remaining": remaining}, text)
+    async def act(tx: Transaction, handle: str) -> Decided:
+        waves = await control.resume(tx, code, operator=handle, dispatcher=application(context).dispatcher)
+        remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
+        value = {"code": code, "control": "run", "waves": waves, "remaining": remaining}
+        return value, f"{code} goes on: still to be told are {persons(remaining)}."
 
-    run(act())
+    _decide(context, operator, act, fresh=True)
 
 
+@app.command("next-wave")
 def next_wave(context: typer.Context, code: Code, operator: Operator) -> None:
     """Start the next wave now instead of at its time."""
-    app = application(context)
 
-    async def act() -> None:
-        async with app.store() as store:
-            handle = await identify(app, store, operator, fresh=True)
-            async with store.begin() as tx:
-                started = await control.next_wave(tx, code, operator=handle, dispatcher=app.dispatcher)
-        _say(app, {"code": code, "people": started}, f"The next wave starts now: {persons(started)}.")
+    async def act(tx: Transaction, handle: str) -> Decided:
+        started = await control.next_wave(
+            tx, code, operator=handle, dispatcher=application(context).dispatcher
+        )
+        return {"code": code, "people": started}, f"The next wave starts now: {persons(started)}."
 
-    run(act())
+    _decide(context, operator, act, fresh=True)
 
 
+@app.command()
 def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reason) -> None:
     """End an announcement; what has been handed over cannot be taken back."""
-    app = application(context)
 
-    async def act() -> None:
-        async with app.store() as store:
-            handle = await identify(app, store, operator, fresh=True)
-            async with store.begin() as tx:
-                cancelled = await control.cancel(tx, code, operator=handle, reason=reason)
-        _say(
-            app,
-            {"code": code, "cancelled": cancelled},
-            f"{code} is cancelled; {persons(cancelled)} will get no notice of it.",
-        )
+    async def act(tx: Transaction, handle: str) -> Decided:
+        cancelled = await control.cancel(tx, code, operator=handle, reason=reason)
+        text = f"{code} is cancelled; {persons(cancelled)} will get no notice of it."
+        return {"code": code, "cancelled": cancelled}, text
 
-    run(act())
+    _decide(context, operator, act, fresh=True)
 
 
+@app.command()
 def close(context: typer.Context, code: Code, operator: Operator) -> None:
     """Close an announcement in which nothing is open any more, and commit to its outcomes."""
-    app = application(context)
 
-    async def act() -> None:
-        async with app.store() as store:
-            handle = await identify(app, store, operator)
-            async with store.begin() as tx:
-                counts = await control.close(tx, code, operator=handle)
+    async def act(tx: Transaction, handle: str) -> Decided:
+        counts = await control.close(tx, code, operator=handle)
         parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-        _say(app, {"code": code, "counts": counts}, f"{code} is closed: {parts}.")
+        return {"code": code, "counts": counts}, f"{code} is closed: {parts}."
 
-    run(act())
+    _decide(context, operator, act)
 
 
+@app.command()
 def holds(context: typer.Context) -> None:
     """List everything that waits for a person."""
     app = application(context)
@@ -237,46 +215,59 @@ def holds(context: typer.Context) -> None:
     run(act())
 
 
+@app.command()
 def take(
     context: typer.Context,
     hold: Annotated[int, typer.Argument(metavar="HOLD", help="The hold's number.")],
     operator: Operator,
 ) -> None:
     """Look after a hold: its alerts stop."""
-    app = application(context)
 
-    async def act() -> None:
-        async with app.store() as store:
-            handle = await identify(app, store, operator)
-            async with store.begin() as tx:
-                await take_hold(tx, hold, operator=handle)
-        _say(
-            app,
-            {"hold": hold, "taken_by": handle},
-            f"Hold {hold} is yours, {handle}; it alerts nobody any more.",
-        )
+    async def act(tx: Transaction, handle: str) -> Decided:
+        await take_hold(tx, hold, operator=handle)
+        text = f"Hold {hold} is yours, {handle}; it alerts nobody any more."
+        return {"hold": hold, "taken_by": handle}, text
 
-    run(act())
+    _decide(context, operator, act)
 
 
+@app.command("send-again")
 def send_again(
     context: typer.Context,
     reference: Annotated[str, typer.Argument(help="The held delivery's reference.")],
     operator: Operator,
 ) -> None:
     """Hand over a held delivery once more, with the same Message-ID."""
-    app = application(context)
     plain_reference = reference.replace("-", "").upper()
 
-    async def act() -> None:
+    async def act(tx: Transaction, handle: str) -> Decided:
+        dispatcher = application(context).dispatcher
+        await control.send_again(tx, plain_reference, operator=handle, dispatcher=dispatcher)
+        value = {"reference": plain_reference, "state": "planned"}
+        return value, "It will be handed over once more."
+
+    _decide(context, operator, act, fresh=True)
+
+
+Decided = tuple[dict[str, Any], str]
+"""What a decision did, as plain data and in a sentence."""
+
+
+def _decide(
+    context: typer.Context,
+    operator: str,
+    act: Callable[[Transaction, str], Awaitable[Decided]],
+    *,
+    fresh: bool = False,
+) -> None:
+    """Carry out what an operator decides, in one transaction, and say so once it is on record."""
+    app = application(context)
+
+    async def carry_out() -> Decided:
         async with app.store() as store:
-            handle = await identify(app, store, operator, fresh=True)
+            handle = await identify(app, store, operator, fresh=fresh)
             async with store.begin() as tx:
-                await control.send_again(tx, plain_reference, operator=handle, dispatcher=app.dispatcher)
-        _say(app, {"reference": plain_reference, "state": "planned"}, "It will be handed over once more.")
+                return await act(tx, handle)
 
-    run(act())
-
-
-def _say(app: Application, value: Any, text: str) -> None:
+    value, text = run(carry_out())
     app.show(value, lambda: out.print(text, markup=False))

@@ -25,12 +25,10 @@ from notifier.errors import BadInput, Conflict, NotFound, Refused
 from notifier.notices import grouped
 from notifier.story import AnnouncementTold, AttemptTold, DeliveryTold, Membership, deliveries, tell
 
-
-def register(app: typer.Typer) -> None:
-    """Add this command to the customers' command group."""
-    app.command("show")(show)
+app = typer.Typer()
 
 
+@app.command("show")
 def show(
     context: typer.Context,
     customer: Annotated[str, typer.Argument(metavar="ID", help="Customer number, e-mail address or phone.")],

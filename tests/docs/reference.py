@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from incidents.app import app
+from incidents.cli.lazy import Unloaded
 from notifier.configuration import Item, tables, toml
 from tests.docs import smtp_replies
 
@@ -55,9 +57,12 @@ def commands() -> Iterator[tuple[str, Any]]:
     """Yield each command's whole name and the command, groups before what is in them."""
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+        if isinstance(command, Unloaded):
+            command = command.load()
         yield name, command
-        for key, inner in sorted(getattr(command, "commands", {}).items()):
-            yield from walk(f"{name} {key}", inner)
+        if isinstance(command, TyperGroup):
+            for key in sorted(command.list_commands(None)):
+                yield from walk(f"{name} {key}", command.get_command(None, key))
 
     return walk("notifier", typer.main.get_command(app))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from notifier.customers.reading import delimited, jsonl, workbook
+from notifier.customers.reading import delimited, jsonl
 from notifier.customers.reading.probe import probe
 from notifier.customers.reading.table import Options, RawRow, Table
 from notifier.errors import BadInput
@@ -45,6 +45,8 @@ def open_table(path: Path, options: Options) -> Table:
     if not start.strip():
         raise BadInput(f"{path.name} is empty", advice="Export it again.")
     if start.startswith(_XLSX):
+        from notifier.customers.reading import workbook  # noqa: PLC0415 - openpyxl is slow to import
+
         return workbook.open_workbook(path, options)
     if start.startswith(_OLE):
         raise BadInput(

@@ -1,0 +1,30 @@
+"""What every command works with, put together from the home's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from incidents.revision import require_current
+from notifier.cli import Application, fail
+from notifier.errors import NotifierError
+from notifier.keys import Keys
+from notifier.settings import load
+from notifier.store import Store
+
+
+def compose(home: Path, *, as_json: bool) -> Application:
+    """Read the settings once; what is wrong with them ends the command."""
+    try:
+        settings = load(home.absolute())
+    except NotifierError as error:
+        fail(error)
+    keys = settings.keys_folder
+
+    async def open_store() -> Store:
+        store = Store.open(settings.store_url, origin=settings.audit.origin)
+        await require_current(store.engine)
+        return store
+
+    return Application(
+        settings=settings, open_store=open_store, load_keys=lambda: Keys.load(keys), as_json=as_json
+    )
