@@ -6,7 +6,7 @@ A countdown that runs is stopped, what is released is paused, and nothing is rel
 from __future__ import annotations
 
 from notifier.announcements import announcement
-from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.holds import PAUSES, end_holds, open_hold
 from notifier.release import ORDER, stop_countdown
 from notifier.store import Transaction
 
@@ -27,7 +27,7 @@ async def hold_all(tx: Transaction, subject: str, *, reason: str, operator: str)
 
 
 async def go_on(tx: Transaction, subject: str, *, operator: str) -> int:
-    """End the order: what was being sent goes on, except where somebody paused it besides."""
+    """End the order: what was being sent goes on, except where it is paused besides."""
     ended = 0
     for number in await _going_on(tx, subject):
         if not await end_holds(tx, number, kinds=(ORDER,), actor=f"operator:{operator}"):
@@ -35,7 +35,7 @@ async def go_on(tx: Transaction, subject: str, *, operator: str) -> int:
         ended += 1
         await tx.write(
             "UPDATE announcement SET control = 'run' WHERE id = :id AND control = 'pause' AND NOT EXISTS"
-            " (SELECT 1 FROM hold WHERE announcement_id = :id AND kind = 'pause' AND ended_at IS NULL)",
+            f" (SELECT 1 FROM hold WHERE announcement_id = :id AND kind IN {PAUSES} AND ended_at IS NULL)",
             {"id": number},
         )
     return ended

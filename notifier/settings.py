@@ -130,6 +130,14 @@ class SendingSettings(_Group):
     """Batches one worker has under way."""
     relay_pause_seconds: float = Field(default=15, gt=0)
     """How long sending waits when the trouble is with the relay or with us, not with a recipient."""
+    refusals_minutes: float = Field(default=15, gt=0)
+    """The time over which answers are counted, to notice that unusually many are refusals for good (5xx)."""
+    refusals_least: int = Field(default=100, ge=1)
+    """Fewer answers than this in that time prove nothing."""
+    refusals_warn_percent: float = Field(default=10, ge=0, le=100)
+    """From this share of refusals on, the author and ``alerts.recipients`` are asked to look; 0 for never."""
+    refusals_pause_percent: float = Field(default=25, ge=0, le=100)
+    """From this share on, the announcement is paused until a person resumes it; 0 for never."""
     retry_first_seconds: float = Field(default=60, gt=0)
     """Pause after the first deferral; it doubles from there."""
     retry_longest_seconds: float = Field(default=3600, gt=0)

@@ -10,7 +10,7 @@ import structlog
 
 from notifier.clock import from_instant
 from notifier.engine.batches import plain
-from notifier.engine.holds import alerted, alerted_since, open_holds
+from notifier.engine.holds import WARNING, alerted, alerted_since, open_holds
 from notifier.engine.reckoning import Forecast, forecast
 from notifier.engine.windows import SECOND
 from notifier.settings import AlertSettings
@@ -85,16 +85,20 @@ class Alerts:
                 ahead = await forecast(
                     tx, hold.announcement_id, deadline=int(plain(hold.plan).get("deadline") or 0)
                 )
-                text = describe(hold.code, f"{hold.kind}: {hold.reason}", now - hold.opened_at, ahead, now)
+                head = (
+                    f"{hold.code} waits: {hold.kind}" if hold.kind != WARNING else f"{hold.code}: look at it"
+                )
+                why = f"{hold.kind}: {hold.reason}"
+                text = describe(hold.code, why, now - hold.opened_at, ahead, now, waits=hold.kind != WARNING)
                 text += f"\nTake it:  notifier announcements take {hold.id} --operator YOU\n"
-                due.append(_Alert(hold.id, waiting, f"{hold.code} waits: {hold.kind}", text))
+                due.append(_Alert(hold.id, waiting, head, text))
         return due
 
 
-def describe(code: str, why: str, waited: int, ahead: Forecast, now: int) -> str:
+def describe(code: str, why: str, waited: int, ahead: Forecast, now: int, *, waits: bool = True) -> str:
     """Say what a hold is, how long it has lasted and what it costs against the deadline."""
     lines = [
-        f"{code} has been waiting for {_span(waited)} ({why}).",
+        f"{code} {'has been waiting' if waits else 'may be in trouble'} for {_span(waited)} ({why}).",
         f"Not told yet: {persons(ahead.remaining)}.",
     ]
     if not ahead.deadline:

@@ -14,7 +14,7 @@ from notifier.audit.merkle import root
 from notifier.engine import trail
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.holds import PAUSES, WARNING, end_holds, open_hold
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
@@ -24,8 +24,7 @@ from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 from notifier.words import amount
 
-_PAUSES = ("pause", "restored")
-_SENDING_HOLDS = (*_PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD)
+_SENDING_HOLDS = (*PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD, WARNING)
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
@@ -60,11 +59,14 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
     tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
 
 
-async def pause_all(tx: Transaction, *, kind: str, reason: str) -> int:
-    """Pause whatever is being sent, without an operator; returns how many announcements that were."""
+async def pause_all(tx: Transaction, *, kind: str, reason: str, only: int = 0) -> int:
+    """Pause whatever is being sent (or ``only`` this), without an operator; returns how many announcements
+    that were.
+    """
     paused = await tx.write_returning(
         "UPDATE announcement SET control = 'pause' WHERE state = 'released' AND control = 'run' "
-        "RETURNING id, code, author"
+        "AND :only IN (0, id) RETURNING id, code, author",
+        {"only": only},
     )
     for row in paused:
         await open_hold(tx, row.id, kind=kind, reason=reason, owner=row.author)
@@ -98,7 +100,7 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
     freed = 0
     if announcement.control != "pause" and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher)
-    await end_holds(tx, announcement.id, kinds=(*_PAUSES, "canary") if freed else _PAUSES, actor=actor)
+    await end_holds(tx, announcement.id, kinds=(*PAUSES, "canary") if freed else PAUSES, actor=actor)
     tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
     return freed
 

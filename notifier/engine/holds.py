@@ -12,6 +12,12 @@ from notifier.audit.entry import Event, Json
 from notifier.errors import NotFound
 from notifier.store import Transaction
 
+PAUSES = ("pause", "restored", "refusals")
+"""Kinds of hold in which an announcement is paused until a person resumes it."""
+
+WARNING = "refusals-warning"
+"""The kind that holds nothing: it asks somebody to look."""
+
 
 async def open_hold(
     tx: Transaction, announcement_id: int, *, kind: str, reason: str, owner: str, wave_id: int | None = None

@@ -25,6 +25,7 @@ from notifier.engine.dispatch import Dispatcher
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Finisher, Loader, Policy
 from notifier.engine.ownership import Ownership
+from notifier.engine.refusals import Refusals
 from notifier.engine.rounds import Rounds, where
 from notifier.engine.schedule import Release
 from notifier.engine.sending import BatchResult, BatchRun
@@ -90,6 +91,7 @@ class Worker:
         self._running: set[int] = set()
         self._cool_until = 0.0
         self._rounds = Rounds(time.monotonic)
+        self._refusals = Refusals(parts.settings, time.monotonic)
         self._trail = Trail(parts.store, time.monotonic)
         self._trail_stands = False
         self._restored = False
@@ -302,12 +304,12 @@ class Worker:
             store=parts.store,
             lease=lease,
             loader=self._loader,
-            channel=parts.channel,
+            channel=self._refusals.listening(parts.channel, lease.announcement_id),
             spill=spill,
             settings=parts.settings,
             flow=self._flow,
             dispatcher=parts.dispatcher,
-            stop=self._must_not_send,
+            stop=lambda: self._must_not_send() or self._refusals.tripped(lease.announcement_id),
         )
         try:
             result = await run.run()
@@ -318,12 +320,14 @@ class Worker:
         return result
 
     async def _heed(self, announcement_id: int, result: BatchResult) -> None:
-        """Wait where the relay is the trouble, and let somebody know until it is over."""
-        if not result.relay_trouble and not result.accepted:
-            return
+        """Wait where the relay is the trouble, and let somebody know until it is over; pause where too many
+        are refused.
+        """
+        tripped = self._refusals.tripped(announcement_id)
         if result.relay_trouble:
             self._cool_until = asyncio.get_running_loop().time() + self._parts.settings.relay_pause_seconds
         async with self._parts.store.begin() as tx:
+            await self._refusals.heed(tx, announcement_id)
             if result.relay_trouble:
                 # One that was cancelled meanwhile waits for nothing any more.
                 owner = await tx.scalar(
@@ -334,5 +338,7 @@ class Worker:
                     await holds.open_hold(
                         tx, announcement_id, kind="relay", reason=result.relay_trouble, owner=str(owner)
                     )
-            else:
+            elif result.accepted:
                 await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")
+        if tripped:
+            self._refusals.forget(announcement_id)

@@ -164,7 +164,9 @@ class Hold(SQLModel, table=True):
     announcement_id: int = big(foreign_key="announcement.id", index=True)
     wave_id: int | None = big(default=None, foreign_key="wave.id")
     kind: str
-    """``canary``, ``pause``, ``order`` or ``relay``."""
+    """``canary``, ``pause``, ``restored``, ``refusals``, ``refusals-warning``, ``order``, ``release``,
+    ``relay``, ``trail`` or ``in-doubt``.
+    """
     reason: str
     owner: str
     opened_at: int = big()

@@ -1,0 +1,105 @@
+"""The breaker that counts refusals: when it trips, and when it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from notifier.channels import Outcome, OutcomeKind
+from notifier.channels.email.replies import Reply, classify
+from notifier.engine.refusals import Refusals
+from notifier.settings import SendingSettings
+
+GOOD = Outcome(OutcomeKind.ACCEPTED, code=250)
+BAD = Outcome(OutcomeKind.REJECTED, code=550, reason="address-dead")
+Hear = Callable[[Outcome, int], None]
+
+
+@pytest.fixture
+def now() -> list[float]:
+    """A clock."""
+    return [0.0]
+
+
+@pytest.fixture
+def breaker(now: list[float]) -> Refusals:
+    """A breaker with the shipped settings."""
+    return Refusals(SendingSettings(), lambda: now[0])
+
+
+@pytest.fixture
+def hear(breaker: Refusals, now: list[float]) -> Hear:
+    """Let the breaker hear an outcome so many times, ten a second."""
+
+    def act(outcome: Outcome, times: int) -> None:
+        for _ in range(times):
+            now[0] += 0.1
+            breaker.heard(1, outcome)
+
+    return act
+
+
+def test_few_answers_prove_nothing(breaker: Refusals, hear: Hear) -> None:
+    """Ninety-nine refusals in a row trip nothing; the hundredth does, for this announcement alone."""
+    hear(BAD, 99)
+    assert not breaker.tripped(1)
+    hear(BAD, 1)
+    assert breaker.tripped(1)
+    assert not breaker.tripped(2)
+
+
+def test_a_usual_share_trips_nothing(breaker: Refusals, hear: Hear) -> None:
+    """One dead address in five, for as long as it may be, is an old list."""
+    for _ in range(400):
+        hear(GOOD, 4)
+        hear(BAD, 1)
+    assert not breaker.tripped(1)
+
+
+def test_what_was_long_ago_does_not_count(breaker: Refusals, hear: Hear, now: list[float]) -> None:
+    """Hours of acceptance do not hide that now all are refused."""
+    hear(GOOD, 20_000)
+    now[0] += 16 * 60
+    hear(BAD, 100)
+    assert breaker.tripped(1)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(OutcomeKind.DEFERRED, code=451),
+        Outcome(OutcomeKind.UNKNOWN),
+        Outcome(OutcomeKind.REJECTED, reason="address-invalid", handed_over=False),
+    ],
+)
+def test_only_answers_that_end_a_delivery_count(breaker: Refusals, hear: Hear, outcome: Outcome) -> None:
+    """Not yet, lost, or never handed over is another matter."""
+    hear(outcome, 500)
+    assert not breaker.tripped(1)
+
+
+def test_an_answer_about_us_never_counts(breaker: Refusals, hear: Hear) -> None:
+    """5.7.x slows the relay, whatever its text says of users."""
+    verdict = classify("rcpt", Reply(550, "5.7.1 user unknown, access denied"))
+    assert (verdict.reason, verdict.slows) == ("about-us", "relay")
+    hear(Outcome(verdict.kind, code=550, enhanced=verdict.enhanced, reason=verdict.reason), 500)
+    assert not breaker.tripped(1)
+
+
+def test_after_a_pause_only_a_grown_share_trips_again(breaker: Refusals, hear: Hear) -> None:
+    """Whoever resumed knew of the share so far."""
+    for good, bad, again in ((70, 30, True), (70, 30, False), (0, 100, True)):
+        hear(GOOD, good)
+        hear(BAD, bad)
+        assert breaker.tripped(1) == again
+        if again:
+            breaker.forget(1)
+
+
+def test_zero_means_never(hear: Hear, now: list[float]) -> None:
+    """Who wants no breaker has none."""
+    breaker = Refusals(SendingSettings(refusals_pause_percent=0), lambda: now[0])
+    for _ in range(500):
+        breaker.heard(1, BAD)
+    assert not breaker.tripped(1)
