@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidents import growth, special, told
+from incidents.affected import rules
 from incidents.affected.acts import acts
 from incidents.affected.words import difference
 from incidents.errors import NothingNew, StepRefused
@@ -49,6 +50,7 @@ async def freeze(
         f"SELECT id FROM incident WHERE id = :id{' FOR UPDATE' if tx.dialect == 'postgresql' else ''}",
         id=incident.id,
     )
+    await rules.enforce(tx, incident, actor=actor)
     earlier = await audiences.about(tx, incident.code)
     if replace:
         await _may_replace(tx, earlier, replace)
@@ -111,14 +113,10 @@ async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> N
 
 
 async def _source(tx: Transaction, incident: Incident, *, has_special: bool, known: bool) -> str:
-    points = await tx.scalar(
-        "SELECT 1 FROM affected_compromised x JOIN affected a ON a.id = x.affected_id"
-        " WHERE a.incident_id = :id LIMIT 1",
-        id=incident.id,
-    )
+    points = await rules.about_addresses(tx, incident)
     rows = _rows(has_special=has_special)
     chosen = (
-        f"SELECT q.*, {_point(compromised_points=bool(points))} AS contact_point_id,"
+        f"SELECT q.*, {_point(compromised_points=points)} AS contact_point_id,"
         f" {_KNOWN if known else 'NULL AS known_id'} FROM ({rows}) AS q{_KNOWN_JOIN if known else ''}"
         f" {_FENCE[tx.dialect]}"
     )
@@ -166,10 +164,7 @@ def _usable(*, compromised_points: bool) -> str:
         " AND o.compromised LIKE '% email %'))"
     )
     if compromised_points:
-        made += (
-            " AND NOT EXISTS (SELECT 1 FROM affected_compromised y JOIN affected z ON z.id = y.affected_id"
-            " WHERE y.contact_point_id = p.id AND z.incident_id = :incident)"
-        )
+        made += f" AND NOT {rules.ON_POINT}"
     return made
 
 

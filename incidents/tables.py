@@ -81,12 +81,28 @@ class Affected(SQLModel, table=True):
     noted_at: int = big()
 
 
-class AffectedCompromised(SQLModel, table=True):
-    """A single contact point that the incident compromised: never used for this incident."""
+class CompromiseRule(SQLModel, table=True):
+    """What the incident compromised: a single mailbox or line, or a channel of everybody it describes.
 
-    __tablename__ = "affected_compromised"
-    affected_id: int = big(primary_key=True, foreign_key="affected.id")
-    contact_point_id: int = big(primary_key=True, foreign_key="contact_point.id")
+    It holds for whoever is affected, and for whichever contact points they have, now and later.
+    """
+
+    __tablename__ = "compromise_rule"
+    # The first two columns find the rule about a contact point.
+    __table_args__ = (UniqueConstraint("incident_id", "folded_index", "channel", "described", "exposed"),)
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id")
+    folded_index: bytes = b""
+    """The folded blind index of the mailbox or line; empty for a channel."""
+    channel: str = ""
+    described: str = ""
+    """The selection of the people whose channel it is; empty for everybody."""
+    exposed: str = ""
+    """Only of people whose data of this category was exposed; empty for any."""
+    revision: int
+    """Of the incident's record, when it was marked."""
+    actor: str
+    marked_at: int = big()
 
 
 class AffectedAct(SQLModel, table=True):

@@ -12,6 +12,7 @@ from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
 from incidents.affected.noting import people
+from incidents.affected.rules import enforce
 from incidents.affected.staging import Staged, note_staged, open_stage
 from incidents.selection import Selection
 from incidents.selection.tree import Everybody
@@ -103,6 +104,7 @@ async def for_accounts(
         people=contacts,
         actor=actor,
     )
+    await enforce(tx, incident, actor=actor)
     tx.record(
         Event(
             IncidentAction.AFFECTED_FOR_ACCOUNT,

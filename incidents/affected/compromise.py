@@ -1,4 +1,4 @@
-"""Contact points that the incident compromised: never used for this incident, whoever owns them."""
+"""Contact points that the incident compromised: never used for this incident, whoever owns them, and when."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from incidents.actions import IncidentAction
-from incidents.affected.acts import keep_act, read_note, require_open
-from incidents.affected.barring import bar_compromised
-from incidents.affected.criteria import read_channels
+from incidents.affected import rules
+from incidents.affected.acts import read_note, require_open
 from incidents.affected.listing import Entry, PeopleList
-from incidents.affected.lists import INVALID, UNMATCHED, ProblemRow
+from incidents.affected.lists import NO_ADDRESS, ProblemRow
 from incidents.selection import Selection
 from incidents.store import Incident
-from notifier.audit.entry import Event
 from notifier.categories import CODES
 from notifier.customers.faults import Faulty
 from notifier.customers.normalise import emails, phones
@@ -32,9 +29,17 @@ class CompromisedList:
     """What became of a list of compromised addresses."""
 
     rows: int = 0
+    marked: int = 0
+    """Addresses that were not marked before."""
     points: int = 0
-    """Contact points of affected people that are now never used."""
+    """Contact points of affected people, and of whoever is written to for them, that are never used."""
+    waiting: int = 0
+    """Addresses of nobody who is affected yet: kept, should somebody come who has them."""
     problems: list[ProblemRow] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts as plain data."""
+        return {"addresses": self.marked, "contact_points": self.points, "waiting": self.waiting}
 
 
 async def compromise_channels(
@@ -49,7 +54,8 @@ async def compromise_channels(
 ) -> int:
     """Mark all contact points of some channels as compromised; returns for how many affected people.
 
-    For everybody affected, for those a selection describes, or for those of whom ``exposed`` was exposed.
+    For everybody, for those a selection describes, or for those of whom ``exposed`` was exposed: whoever is
+    affected now, and whoever comes to be.
     """
     require_open(incident)
     reason = read_note("the reason", reason)
@@ -57,61 +63,52 @@ async def compromise_channels(
         raise BadInput("no channel was named", advice="Use --channel email, or --list FILE.")
     if exposed and exposed not in CODES:
         raise BadInput("there is no such data category", advice=f"There are: {', '.join(CODES)}.")
-    marked, conditions = read_channels(channels), ["incident_id = :incident"]
-    params: dict[str, str] = {}
-    if selection is not None:
-        condition, params = selection.condition(tx.dialect)
-        conditions.append(f"customer_id IN (SELECT c.id FROM customer c WHERE {condition})")
-    if exposed:
-        conditions.append(f"categories LIKE '% {exposed} %'")
-    people = 0
-    for word in marked.split():
-        people = max(
-            people,
-            await tx.write(
-                f"UPDATE affected SET compromised = compromised || ' {word} '"
-                f" WHERE {' AND '.join(conditions)} AND compromised NOT LIKE '% {word} %'",
-                {**params, "incident": incident.id},
-            ),
+    marked, described = rules.read_channels(channels), selection.text if selection else ""
+    where, params = rules.unmarked(tx, marked, selection, exposed)
+    people = int(
+        await tx.scalar(
+            f"SELECT count(DISTINCT customer_id) FROM affected WHERE {where}",
+            **params,
+            incident=incident.id,
         )
-    if not people:
-        raise BadInput("this would change nobody", advice="Choose who is affected first, then mark.")
-    what = selection.text if selection else f"exposed {exposed}" if exposed else "everybody"
-    await _keep(tx, incident, f"{marked.strip()}: {what}", reason=reason, people=people, actor=actor)
+    )
+    new = 0
+    for channel in marked.split():
+        new += await rules.add_channel(
+            tx, incident, channel, described=described, exposed=exposed, actor=actor
+        )
+    if not (people or new):
+        raise BadInput("this is marked already", advice="Nothing was changed.")
+    whose = " and ".join(part for part in (described, f"exposed {exposed}" if exposed else "") if part)
+    what = f"{' '.join(marked.split())}: {whose or 'everybody'}"
+    await rules.keep(tx, incident, what, reason=reason, people=people, actor=actor)
     return people
 
 
 async def compromise_addresses(
     tx: Transaction, keys: Keys, incident: Incident, listed: PeopleList, *, reason: str, actor: str
 ) -> CompromisedList:
-    """Mark single addresses of affected people, their guardians or an account's contacts as compromised."""
+    """Mark single addresses as compromised, whoever has them or comes to have them."""
     require_open(incident)
     reason = read_note("the reason", reason)
     result = CompromisedList()
     sealer = Sealer(keys)
+    before = await rules.concerned(tx, incident)
     for chunk in _chunks(listed.entries()):
         result.rows += len(chunk)
-        indexed: dict[bytes, list[Entry]] = {}
+        found: dict[bytes, None] = {}
         for entry in chunk:
             index = _index(sealer, entry)
             if index is None:
-                result.problems.append(ProblemRow(entry, INVALID))
+                result.problems.append(ProblemRow(entry, NO_ADDRESS))
             else:
-                indexed.setdefault(index, []).append(entry)
-        found, points = await _mark(tx, incident, list(indexed))
-        result.points += points
-        result.problems += [
-            ProblemRow(entry, UNMATCHED)
-            for index, entries in indexed.items()
-            if index not in found
-            for entry in entries
-        ]
-    if not result.points:
-        raise BadInput(
-            "none of these addresses belongs to somebody affected by this incident",
-            advice="Choose who is affected first; nothing was changed.",
-        )
-    await _keep(tx, incident, f"list {listed.digest()}", reason=reason, people=result.points, actor=actor)
+                found[index] = None
+        await _mark(tx, incident, list(found), result, actor=actor)
+    if len(result.problems) == result.rows:
+        raise BadInput("no address in this list can be read", advice="Correct it; nothing was changed.")
+    people = await rules.concerned(tx, incident) - before
+    what = f"list {listed.digest()}"
+    await rules.keep(tx, incident, what, reason=reason, people=people, addresses=result.marked, actor=actor)
     return result
 
 
@@ -127,37 +124,24 @@ def _index(sealer: Sealer, entry: Entry) -> bytes | None:
     return None
 
 
-async def _mark(tx: Transaction, incident: Incident, indexes: Sequence[bytes]) -> tuple[set[bytes], int]:
-    if not indexes:
-        return set(), 0
-    names = {f"index_{place}": index for place, index in enumerate(indexes)}
-    source = (
-        "SELECT a.id AS affected_id, p.id AS point_id, p.folded_index FROM contact_point p"
-        " JOIN customer c ON c.id = p.customer_id OR c.guardian_id = p.customer_id"
-        " JOIN affected a ON a.customer_id = c.id AND a.incident_id = :incident"
-        f" WHERE p.folded_index IN ({', '.join(f':{name}' for name in names)})"
-    )
-    params = {**names, "incident": incident.id}
-    rows = await tx.rows(f"SELECT DISTINCT folded_index FROM ({source}) AS s", **params)
-    points = await tx.write(
-        f"INSERT INTO affected_compromised (affected_id, contact_point_id) SELECT affected_id, point_id"
-        f" FROM ({source}) AS s WHERE true ON CONFLICT DO NOTHING",
-        params,
-    )
-    return {bytes(row.folded_index) for row in rows}, points
-
-
-async def _keep(
-    tx: Transaction, incident: Incident, what: str, *, reason: str, people: int, actor: str
+async def _mark(
+    tx: Transaction, incident: Incident, indexes: Sequence[bytes], result: CompromisedList, *, actor: str
 ) -> None:
-    await keep_act(tx, incident, kind="compromise", what=what, note=reason, people=people, actor=actor)
-    await bar_compromised(tx, incident, actor=actor)
-    tx.record(
-        Event(
-            IncidentAction.CONTACT_POINTS_COMPROMISED,
-            {"incident": incident.code, "people": people, "actor": f"operator:{actor}"},
-        )
+    if not indexes:
+        return
+    result.marked += await rules.add_addresses(tx, incident, indexes, actor=actor)
+    named = {f"index_{place}": index for place, index in enumerate(indexes)}
+    affected = "SELECT 1 FROM affected a WHERE a.incident_id = :incident AND a.customer_id"
+    points = await tx.rows(
+        "SELECT p.folded_index FROM contact_point p"
+        f" WHERE p.folded_index IN ({', '.join(f':{name}' for name in named)})"
+        f" AND (EXISTS ({affected} = p.customer_id)"
+        f" OR EXISTS ({affected} IN (SELECT w.id FROM customer w WHERE w.guardian_id = p.customer_id)))",
+        **named,
+        incident=incident.id,
     )
+    result.points += len(points)
+    result.waiting += len(indexes) - len({bytes(row.folded_index) for row in points})
 
 
 def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:

@@ -10,6 +10,7 @@ from typing import Literal
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.noting import note, null_bytes, people
+from incidents.affected.rules import read_channels, settle
 from incidents.affected.words import held_of
 from incidents.selection import Selection
 from incidents.store import Incident
@@ -20,7 +21,6 @@ from notifier.errors import BadInput
 from notifier.store import Transaction
 
 HELD = "held"
-CHANNELS = ("email", "sms", "letter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,6 @@ class Exposure:
         }[self.mode]
 
 
-def read_channels(names: Collection[str]) -> str:
-    """Return compromised channels as a set of words; an unknown one is ``BadInput``."""
-    if unknown := sorted(set(names) - set(CHANNELS)):
-        raise BadInput(f"there is no channel {unknown[0]!r}", advice=f"There are: {', '.join(CHANNELS)}.")
-    return "".join(f" {name} " for name in CHANNELS if name in names)
-
-
 async def by_criteria(
     tx: Transaction,
     incident: Incident,
@@ -86,7 +79,7 @@ async def by_criteria(
 ) -> Counted:
     """Put everybody on the list whom the selection describes; nobody at all is ``BadInput``."""
     require_open(incident)
-    basis = read_note("the basis", basis)
+    basis, channels = read_note("the basis", basis), read_channels(compromised)
     condition, params = selection.condition(tx.dialect)
     exposed = exposure.expression("c.data_held")
     source = f"SELECT c.id AS customer_id, {exposed} AS categories FROM customer c WHERE {condition}"
@@ -108,7 +101,7 @@ async def by_criteria(
         "SELECT s.customer_id, 0 AS via_account_id, s.categories, CAST(:basis AS text) AS basis,"
         f" CAST(:compromised AS text) AS compromised, {null_bytes(tx.dialect)} AS sealed"
         f" FROM ({source}) AS s {only}",
-        {**params, "basis": f"criteria: {basis}", "compromised": read_channels(compromised)},
+        {**params, "basis": f"criteria: {basis}", "compromised": channels},
     )
     added = await people(tx, incident) - before
     grown = changed - added
@@ -122,6 +115,7 @@ async def by_criteria(
         people=matched - skipped,
         actor=actor,
     )
+    await settle(tx, incident, channels, basis=basis, people=matched - skipped, actor=actor)
     tx.record(
         Event(
             IncidentAction.AFFECTED_BY_CRITERIA,

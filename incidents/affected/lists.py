@@ -13,9 +13,10 @@ from itertools import islice
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
-from incidents.affected.criteria import Exposure, read_channels
+from incidents.affected.criteria import Exposure
 from incidents.affected.listing import KINDS, Entry, Kind, PeopleList, categories_of, details_of
 from incidents.affected.noting import people
+from incidents.affected.rules import read_channels, settle
 from incidents.affected.staging import Staged, note_staged, open_stage
 from incidents.affected.strangers import already_known, bring_in
 from incidents.store import Incident
@@ -33,12 +34,14 @@ AMBIGUOUS = "ambiguous"
 INVALID = "invalid"
 UNKNOWN_DATA = "unknown-data"
 PARTLY_USED = "partly-used"
+NO_ADDRESS = "no-address"
 REMEDIES = {
     UNMATCHED: "Nobody has this value. Correct it, or use --add-unknown.",
     AMBIGUOUS: "Several customers have it. Name them by customer number, or use --all-matches.",
     INVALID: "The row names nobody. Fill in a number, an e-mail address or a phone number.",
     UNKNOWN_DATA: "None of its data categories is known, so it was not used. Correct them.",
     PARTLY_USED: "It was used, without a data category that is unknown. Correct that one.",
+    NO_ADDRESS: "It has no e-mail address or phone number that can be read. Correct it.",
 }
 
 
@@ -100,7 +103,7 @@ async def by_list(
 ) -> ListResult:
     """Put everybody on the list whom the file names; what could not be used is in the result."""
     require_open(incident)
-    basis = read_note("the basis", options.basis)
+    basis, channels = read_note("the basis", options.basis), read_channels(options.compromised)
     result = ListResult()
     digest = listed.digest()
     before = await people(tx, incident)
@@ -112,9 +115,8 @@ async def by_list(
         result.problems += problems
         matched += len(staged)
         if staged:
-            compromised = read_channels(options.compromised)
             changed += await note_staged(
-                tx, keys, incident, staged, options.exposure, basis=f"list: {basis}", compromised=compromised
+                tx, keys, incident, staged, options.exposure, basis=f"list: {basis}", compromised=channels
             )
     if result.brought_in:
         await search_duplicates(tx)
@@ -131,6 +133,7 @@ async def by_list(
         people=matched,
         actor=actor,
     )
+    await settle(tx, incident, channels, basis=basis, people=matched, actor=actor)
     told = {"rows": result.rows, "matched": matched, "added": added, "brought_in": result.brought_in}
     tx.record(
         Event(

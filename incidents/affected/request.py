@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from incidents.affected.accounts import ROLES, AccountsTold, for_accounts
 from incidents.affected.acts import Counted
-from incidents.affected.barring import bar_compromised
-from incidents.affected.compromise import compromise_addresses
+from incidents.affected.compromise import CompromisedList, compromise_addresses
 from incidents.affected.criteria import Exposure, by_criteria
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ListOptions, ListResult, ProblemRow, by_list
@@ -63,8 +62,15 @@ class Done:
     counted: Counted = field(default_factory=Counted)
     rows: ListResult | None = None
     told: AccountsTold | None = None
-    compromised_points: int = 0
-    unused_addresses: list[ProblemRow] = field(default_factory=list)
+    compromised: CompromisedList | None = None
+
+    @property
+    def doubtful(self) -> list[ProblemRow]:
+        """Return every row of its lists to be looked at."""
+        return [
+            *(self.rows.doubtful if self.rows else ()),
+            *(self.compromised.problems if self.compromised else ()),
+        ]
 
 
 async def carry_out(tx: Transaction, keys: Keys, incident: Incident, request: Request, *, actor: str) -> Done:
@@ -99,9 +105,8 @@ async def carry_out(tx: Transaction, keys: Keys, incident: Incident, request: Re
         done.counted = await by_hand(
             tx, keys, incident, request.typed, exposure, basis=basis, compromised=channels, actor=actor
         )
-    if channels:
-        await bar_compromised(tx, incident, actor=actor)
     if request.addresses:
-        marked = await compromise_addresses(tx, keys, incident, request.addresses, reason=basis, actor=actor)
-        done.compromised_points, done.unused_addresses = marked.points, marked.problems
+        done.compromised = await compromise_addresses(
+            tx, keys, incident, request.addresses, reason=basis, actor=actor
+        )
     return done

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
-from incidents.affected.criteria import Exposure, read_channels
+from incidents.affected.criteria import Exposure
 from incidents.affected.noting import people
+from incidents.affected.rules import read_channels, settle
 from incidents.affected.staging import Staged, note_staged, open_stage
 from incidents.affected.strangers import bring_in
 from incidents.store import Incident
@@ -108,7 +109,7 @@ async def by_hand(
     One that names several customers, or a number nobody has, is ``BadInput``, and nothing is changed.
     """
     require_open(incident)
-    basis = read_note("the basis", basis)
+    basis, channels = read_note("the basis", basis), read_channels(compromised)
     if len(written) > MOST:
         raise BadInput(f"{len(written)} people were typed in, the most is {MOST}", advice="Upload a list.")
     staged: dict[int, Staged] = {}
@@ -129,7 +130,7 @@ async def by_hand(
         list(staged.values()),
         exposure,
         basis=f"typed: {basis}",
-        compromised=read_channels(compromised),
+        compromised=channels,
     )
     added = await people(tx, incident) - before
     count = len(staged)
@@ -143,6 +144,7 @@ async def by_hand(
         people=count,
         actor=actor,
     )
+    await settle(tx, incident, channels, basis=basis, people=count, actor=actor)
     facts: dict[str, str | int] = {"incident": incident.code, "people": count, "added": added}
     tx.record(
         Event(

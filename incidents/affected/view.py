@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from incidents.affected import rules
 from incidents.store import Incident
 from notifier.customers.lookup import Profile, open_profiles
 from notifier.keys import Keys
@@ -26,11 +27,7 @@ async def counts(tx: Transaction, incident: Incident) -> dict[str, Any]:
         "excluded": await tx.scalar(
             f"SELECT count(DISTINCT a.customer_id) {where} AND a.excluded <> ''", id=incident.id
         ),
-        "compromised points": await tx.scalar(
-            f"SELECT count(DISTINCT a.customer_id) {where}"
-            " AND a.id IN (SELECT affected_id FROM affected_compromised)",
-            id=incident.id,
-        ),
+        "compromised points": await rules.concerned(tx, incident),
         "unused list rows": await tx.scalar(
             "SELECT count(*) FROM list_row WHERE incident_id = :id", id=incident.id
         ),

@@ -14,7 +14,7 @@ from incidents.affected import view
 from incidents.affected.accounts import ROLES
 from incidents.affected.listing import PeopleList
 from incidents.affected.request import Done, Request, carry_out
-from incidents.cli.printing import Code, Who
+from incidents.cli.printing import Code, Who, print_marked
 from incidents.cli.problems import Report, Where, print_problems, write_problems
 from incidents.selection import Selection
 from notifier.cli import PARTIAL, Application, application, out, run
@@ -104,9 +104,8 @@ def affect(
         return done, {"people": people, "ignored_columns": ignored}
 
     done, more = run(act())
-    problems = [*(done.rows.doubtful if done.rows else ()), *done.unused_addresses]
     app.show({**_plain(done), **more}, lambda: _print(code, done, more, report))
-    if problems or (done.told and done.told.without_contact):
+    if done.doubtful or (done.told and done.told.without_contact):
         raise typer.Exit(PARTIAL)
 
 
@@ -129,7 +128,9 @@ def _country(text: str) -> str:
 
 
 def _plain(done: Done) -> dict[str, Any]:
-    made: dict[str, Any] = {**asdict(done.counted), "compromised_points": done.compromised_points}
+    made: dict[str, Any] = asdict(done.counted)
+    if done.compromised:
+        made["compromised"] = done.compromised.counts()
     if done.rows:
         made |= {
             "rows": done.rows.rows,
@@ -155,7 +156,7 @@ def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> 
     )
     if counted.holding_none:
         out.print(f"{persons(counted.holding_none)} left out: none of this data is held.")
-    for name in ("accounts", "records", "brought_in", "unknown_categories", "compromised_points"):
+    for name in ("accounts", "records", "brought_in", "unknown_categories"):
         if plain.get(name):
             out.print(f"{name.replace('_', ' ')}: {plain[name]:,}")
     if more["ignored_columns"]:
@@ -163,5 +164,7 @@ def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> 
     if done.told and done.told.without_contact:
         out.print(f"Accounts with nobody to tell: {escape(', '.join(done.told.without_contact))}.")
     print_problems(done.rows.doubtful if done.rows else [], report)
-    print_problems(done.unused_addresses, None)
+    if done.compromised:
+        print_marked(done.compromised.counts())
+        print_problems(done.compromised.problems, None)
     out.print(f"{escape(code.upper())} has {persons(more['people'])} affected now.")

@@ -16,13 +16,13 @@ from incidents.affected.exclusion import exclude as exclude_people
 from incidents.affected.exclusion import silent_accounts
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ProblemRow
-from incidents.cli.printing import Code, Who
+from incidents.cli.printing import Code, Who, print_marked
 from incidents.cli.problems import Report, Where, print_problems, write_problems
 from incidents.selection import Selection
 from notifier.cli import PARTIAL, application, out, run
 from notifier.cli.identity import identify
 from notifier.errors import BadInput
-from notifier.words import amount, persons
+from notifier.words import persons
 
 app = typer.Typer()
 
@@ -95,6 +95,8 @@ def compromise(
     async def act() -> tuple[dict[str, int], list[ProblemRow]]:
         if bool(channel) == bool(list_file):
             raise BadInput("name a channel, or a list of addresses", advice="Use --channel or --list.")
+        if list_file and (where or exposed):
+            raise BadInput("--where and --exposed go with --channel", advice="A list names single addresses.")
         listed = PeopleList(list_file) if list_file else None
         selection = Selection.read(where) if where else None
         problems: list[ProblemRow] = []
@@ -106,7 +108,7 @@ def compromise(
                     result = await compromising.compromise_addresses(
                         tx, app.load_keys(), incident, listed, reason=because, actor=actor
                     )
-                    made, problems = {"contact points": result.points}, result.problems
+                    made, problems = result.counts(), result.problems
                 else:
                     people = await compromising.compromise_channels(
                         tx,
@@ -125,9 +127,10 @@ def compromise(
     made, problems = run(act())
 
     def human() -> None:
-        for what, number in made.items():
-            marked = persons(number) if what == "people" else amount(number, "contact point")
-            out.print(f"{marked} marked as compromised.")
+        if channel:
+            out.print(f"{persons(made['people'])} marked as compromised; so is whoever is added and fits.")
+        else:
+            print_marked(made)
         print_problems(problems, report)
 
     app.show({**made, "not_used": [{"line": one.line, "problem": one.problem} for one in problems]}, human)

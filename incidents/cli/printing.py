@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from incidents.history import Change
 from incidents.records import reading
 from notifier.cli import err, out
 from notifier.errors import BadInput
+from notifier.words import amount
 
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The incident, such as INC-2026-001.")]
 Who = Annotated[str, typer.Option(help="The operator who does this.")]
@@ -54,3 +56,13 @@ def print_open(found: dict[str, Any]) -> None:
         out.print(f"Unknown yet: {', '.join(found['unknown'])}.")
     for warning in found["warnings"]:
         err.print(f"[yellow]Note:[/] {escape(warning)}.")
+
+
+def print_marked(made: Mapping[str, int]) -> None:
+    """Print what became of a list of compromised addresses."""
+    used = amount(made["contact_points"], "contact point")
+    out.print(
+        f"Newly marked as compromised: {made['addresses']:,}. Never used: {used} of those affected now."
+    )
+    if made["waiting"]:
+        out.print(f"Of nobody who is affected yet, and kept for whoever comes: {made['waiting']:,}.")

@@ -276,7 +276,7 @@ async def test_exclusion_has_a_reason_and_can_be_undone(store: Store, keys: Keys
 
 
 async def test_compromised_addresses_are_marked(store: Store, keys: Keys, tmp_path: Path) -> None:
-    """Single addresses by list, whole channels by exposure; what belongs to nobody affected is reported."""
+    """Single addresses by list, whole channels by exposure; what cannot be read is reported."""
     await add(store, keys, [person("1", "a@example.com", "b@example.com"), person("2", "c@example.com")])
     incident = await declared(store)
     await affect(store, incident, "number = 1", "password")
@@ -285,16 +285,18 @@ async def test_compromised_addresses_are_marked(store: Store, keys: Keys, tmp_pa
         done = await compromise_addresses(
             tx, keys, incident, PeopleList(tmp_path / "l"), reason="x", actor="alice"
         )
-    assert (done.points, [(one.line, one.problem) for one in done.problems]) == (
-        1,
-        [(3, "invalid"), (2, "unmatched")],
-    )
+    assert (done.marked, done.points, done.waiting) == (2, 1, 1)
+    assert [(one.line, one.problem) for one in done.problems] == [(3, "no-address")]
     async with store.begin() as tx:
         assert (
             await compromise_channels(tx, incident, ["email"], exposed="password", reason="x", actor="alice")
             == 1
         )
-    for wrong in ({"channels": ["pigeon"]}, {"channels": []}, {"channels": ["email"], "exposed": "health"}):
+    for wrong in (
+        {"channels": ["pigeon"]},
+        {"channels": []},
+        {"channels": ["email"], "exposed": "shoe-size"},
+    ):
         with pytest.raises(BadInput):
             async with store.begin() as tx:
                 await compromise_channels(tx, incident, reason="x", actor="alice", **wrong)

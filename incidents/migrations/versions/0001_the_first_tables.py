@@ -240,6 +240,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_announcement_code"), "announcement", ["code"], unique=False)
     op.create_table(
+        "compromise_rule",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("folded_index", sa.LargeBinary(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("described", sa.String(), nullable=False),
+        sa.Column("exposed", sa.String(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("marked_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident_id"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("incident_id", "folded_index", "channel", "described", "exposed"),
+    )
+    op.create_table(
         "customer",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uid", sa.String(length=32), nullable=False),
@@ -518,20 +536,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("announcement_id", "number"),
-    )
-    op.create_table(
-        "affected_compromised",
-        sa.Column("affected_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("contact_point_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["affected_id"],
-            ["affected.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["contact_point_id"],
-            ["contact_point.id"],
-        ),
-        sa.PrimaryKeyConstraint("affected_id", "contact_point_id"),
     )
     op.create_table(
         "audience_member",
