@@ -30,6 +30,7 @@ _RANK = 1 << 40
 """More than any id: the lowest of rank and id in one number is found without sorting."""
 _FENCE: Mapping[Dialect, str] = {"sqlite": "LIMIT -1", "postgresql": "OFFSET 0"}
 """Keeps planners from merging the query into the one around it, which would choose each address thrice."""
+_REFUSED = "EXISTS (SELECT 1 FROM refused_before f WHERE f.contact_point_id = p.id)"
 _OWN_OR_SPECIAL = "(x.row_id = a.id OR (x.row_id IS NULL AND a.via_account_id = 0))"
 _NEEDS_ANOTHER = "q.marks <> '' AND (q.marks LIKE '% minor %' OR q.marks LIKE '% deceased %')"
 
@@ -56,6 +57,7 @@ async def freeze(
         await _may_replace(tx, earlier, replace)
     counting = [one for one in earlier if one.code != replace]
     known = await told.gather(tx, counting) if counting else False
+    await told.refused(tx, incident.code)
     has_special = await special.gather(tx, keys, incident)
     if known:
         await growth.weigh(tx, keys, incident, has_special=has_special)
@@ -174,7 +176,7 @@ def _point(*, compromised_points: bool) -> str:
     return (
         f"CASE WHEN NOT {_represented('q.variant')} AND {_NEEDS_ANOTHER} THEN NULL ELSE"
         f" (SELECT min(p.rank * {_RANK} + p.id) FROM contact_point p WHERE p.customer_id = q.holder_id"
-        f" AND p.channel = 'email' AND p.state = 'usable' AND {usable})"
+        f" AND p.channel = 'email' AND p.state = 'usable' AND NOT {_REFUSED} AND {usable})"
         f" % {_RANK} END"
     )
 
@@ -183,6 +185,7 @@ _EMAILS = "SELECT 1 FROM contact_point p WHERE p.customer_id = h.holder_id AND p
 _WHY_NOT = (
     "CASE WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% deceased %' THEN 'deceased'"
     " WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% minor %' THEN 'no-guardian'"
+    f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable' AND {_REFUSED}) THEN 'refused'"
     f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable') THEN 'compromised'"
     f" WHEN EXISTS ({_EMAILS} AND p.state <> 'retired') THEN 'dead' ELSE 'none' END"
 )

@@ -23,6 +23,11 @@ _ANNOUNCED = (
     "SELECT DISTINCT n.audience_id FROM announcement n JOIN audience u ON u.id = n.audience_id"
     " WHERE u.subject = :subject"
 )
+_OURS = (
+    "'content-refused', 'too-big', 'needs-smtputf8', 'stray-line-end', 'stray-nul', 'not-one-reader',"
+    " 'return-path-invalid'"
+)
+"""Reasons of a refusal that are mended on our side; the address may take the next notice."""
 _NEWEST = (
     " ON CONFLICT (customer_id, via_account_id) DO UPDATE SET listed = excluded.listed,"
     " told = COALESCE(excluded.told, told_before.told),"
@@ -79,6 +84,24 @@ async def gather(tx: Transaction, audiences: Sequence[Audience]) -> bool:
         if audience.code not in out:
             await _add(tx, audience)
     return bool(await tx.scalar("SELECT 1 FROM told_before LIMIT 1"))
+
+
+async def refused(tx: Transaction, incident: str) -> None:
+    """Fill the temporary table ``refused_before``: contact points that refused a notice about it for good.
+
+    A notice refused for its size or form says nothing about the address; trouble with us (5.7.x) ends no
+    delivery at all.
+    """
+    await tx.housekeep("DROP TABLE IF EXISTS refused_before")
+    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
+    await tx.housekeep(f"CREATE TEMP TABLE refused_before (contact_point_id bigint PRIMARY KEY){gone}")
+    await tx.housekeep(
+        "INSERT INTO refused_before SELECT DISTINCT d.contact_point_id FROM audience u"
+        " JOIN announcement n ON n.audience_id = u.id JOIN delivery d ON d.announcement_id = n.id"
+        f" WHERE u.subject = :incident AND d.state = '{State.REJECTED}' AND NOT EXISTS (SELECT 1"
+        f" FROM attempt t WHERE t.delivery_id = d.id AND t.number = d.attempts AND t.reason IN ({_OURS}))",
+        {"incident": incident},
+    )
 
 
 async def _add(tx: Transaction, audience: Audience) -> None:

@@ -25,6 +25,10 @@ from notifier.settings import Organisation
 from notifier.store import Store
 from tests.affected import add, affect, declared, members, person
 
+ENDS = {
+    "unanswered": "cancelled",
+    **dict.fromkeys(("refused", "unroutable", "content-refused", "too-big"), "rejected"),
+}
 HOUSE = Organisation(brand="Acme", verify_address="acme.example/check", time_zone="Europe/Berlin")
 
 
@@ -41,7 +45,9 @@ async def _announce(store: Store, incident: Incident, audience: Audience) -> str
 
 
 async def _sent(store: Store, code: str, states: Mapping[str, str], *, end: str = "released") -> None:
-    """Put deliveries in these states on record, by customer number; ``unanswered`` was cancelled after."""
+    """Put deliveries in these states on record, by customer number; ``unanswered`` was cancelled after, and
+    ``refused`` and the like are rejected for that reason.
+    """
     async with store.begin() as tx:
         announcement = await tx.scalar("SELECT id FROM announcement WHERE code = :code", code=code)
         (wave,) = await tx.write_returning(
@@ -83,15 +89,19 @@ async def _sent(store: Store, code: str, states: Mapping[str, str], *, end: str 
                 " ON m.id = n.member_id WHERE n.reference = :reference RETURNING id",
                 {
                     "batch": batch.id,
-                    "state": "cancelled" if state == "unanswered" else state,
+                    "state": ENDS.get(state, state),
                     "reference": reference,
                 },
             )
-            if state == "unanswered":
+            if state in ENDS:
                 await tx.write(
                     "INSERT INTO attempt (delivery_id, number, opened_at, closed_at, outcome, code, enhanced,"
-                    " relay, reason, event_id) VALUES (:id, 1, 0, 0, 'unknown', 0, '', '', '', '')",
-                    {"id": made.id},
+                    " relay, reason, event_id) VALUES (:id, 1, 0, 0, :outcome, 0, '', '', :reason, '')",
+                    {
+                        "id": made.id,
+                        "outcome": "unknown" if state == "unanswered" else "rejected",
+                        "reason": state,
+                    },
                 )
         await tx.write(
             "UPDATE announcement SET state = :end WHERE id = :id", {"end": end, "id": announcement}
@@ -130,7 +140,7 @@ async def test_a_cancelled_audience_taken_up_by_a_newer_one_is_refused(store: St
     await _announce(store, incident, second)
 
 
-NEVER_TOLD = ("rejected", "bounced", "suppressed", "expired", "cancelled", "")
+NEVER_TOLD = ("content-refused", "too-big", "bounced", "suppressed", "expired", "cancelled", "")
 TOLD = ("accepted", "delivered", "unknown", "held", "handing-over", "planned", "deferred", "unanswered")
 
 
@@ -149,6 +159,36 @@ async def test_who_was_never_told_comes_back(
     found = await members(store, (await _freeze(store, keys, incident)).code)
     assert {(one.state, one.variant, one.new_categories) for one in found.values()} == {("due", "person", "")}
     assert len(found) == len(states)
+
+
+async def test_a_refused_address_is_not_asked_twice(store: Store, keys: Keys) -> None:
+    """Who was refused there is reached by another address, else counted once their exposure grows."""
+    incident = await _crowd(store, keys, 3)
+    code = await _announce(store, incident, await _freeze(store, keys, incident))
+    await _sent(store, code, {"0": "refused", "1": "unroutable", "2": "accepted"})
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await tx.write(
+            "INSERT INTO contact_point (customer_id, channel, rank, sealed, value_index, folded_index, site,"
+            " state, state_reason) SELECT customer_id, channel, 1, sealed, :new, :new, site, state, ''"
+            " FROM contact_point WHERE customer_id = (SELECT id FROM customer WHERE number = '0')",
+            {"new": b"another"},
+        )
+        tx.record(Event("test:address"))
+    await affect(store, incident, "number in (1, 2)", "health", as_given=True)
+    found = await members(store, (await _freeze(store, keys, incident)).code)
+    assert {number: (one.state, one.reason, one.variant) for number, one in found.items()} == {
+        "0": ("due", "", "person"),
+        "1": ("needs-channel", "refused", "person"),
+        "2": ("due", "", "update"),
+    }
+    assert await _rank(store, found["0"].contact_point_id) == 1
+
+
+async def _rank(store: Store, point: int) -> int:
+    async with store.read() as tx:
+        return int(await tx.scalar("SELECT rank FROM contact_point WHERE id = :id", id=point))
 
 
 async def test_a_top_up_waits_for_the_first_notice(store: Store, keys: Keys) -> None:
