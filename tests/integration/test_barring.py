@@ -12,8 +12,11 @@ import pytest
 
 from incidents import examples
 from incidents.affected.compromise import compromise_addresses, compromise_channels
+from incidents.affected.criteria import Exposure
 from incidents.affected.listing import PeopleList
+from incidents.affected.lists import ListOptions, by_list
 from incidents.affected.request import Request, carry_out
+from incidents.affected.typed import by_hand
 from incidents.announce import announce
 from incidents.freeze import freeze
 from incidents.selection import Selection
@@ -97,6 +100,26 @@ async def test_single_addresses_and_marks_on_the_way_are_barred(
         await carry_out(tx, keys, incident, wanted, actor="bob")
         assert await tx.scalar("SELECT count(*) FROM barred_member") == 2
     assert (await _preflight(store, keys, tmp_path, number)).ready == 0
+
+
+async def test_whichever_act_marks_somebody_bars_them(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """By criteria, by hand, by list, or by a rule that an act makes true: nothing else has to be called."""
+    numbers = ["1", "2", "3", "4"]
+    await add(store, keys, [person(number, f"p{number}@example.com") for number in numbers])
+    incident = await declared(store)
+    await affect(store, incident)
+    (path := tmp_path / "list").write_text("3\n")
+    email = Exposure.read("email", incident)
+    async with store.begin() as tx:
+        await freeze(tx, keys, incident, actor="alice")
+        await compromise_channels(tx, incident, ["email"], exposed="health", reason="x", actor="bob")
+    await affect(store, incident, "number = 1", compromised=("email",))
+    await affect(store, incident, "number = 4", "health", as_given=True)
+    async with store.begin() as tx:
+        await by_hand(tx, keys, incident, ["2"], email, basis="x", compromised=("email",), actor="bob")
+        options = ListOptions("x", email, ("email",))
+        await by_list(tx, keys, incident, PeopleList(path), options, actor="bob")
+        assert await tx.scalar("SELECT count(*) FROM barred_member") == 4
 
 
 async def test_a_guardian_is_barred_for_the_ward_alone(store: Store, keys: Keys) -> None:
