@@ -116,7 +116,7 @@ def import_file(
                     workers=workers,
                     actor=actor,
                 ).run()
-        _show_done(app_, done, problems)
+        _show_done(app_, table, done, problems)
 
     run(act())
 
@@ -240,22 +240,23 @@ def _rehearse(app_: Application, table: FileTable, rules: Rules, problems: Path 
         "refused": report.refused,
         "with_warnings": report.with_warnings,
         "problems": report.as_json(),
+        **_guess(table),
     }
 
     def human() -> None:
         out.print(f"{amount(usable, 'row')} can be used, {report.refused:,} cannot. Nothing was changed.")
         _show_problems(report, problems)
+        _show_guess(table)
 
     app_.show(value, human)
-    if report.bad_rows:
+    if report.bad_rows or table.doubtful:
         raise typer.Exit(PARTIAL)
 
 
 def _show_mapping(app_: Application, table: FileTable, columns: tuple[Column, ...]) -> None:
     if table.guessed_encoding:
         err.print(
-            f"The file is not UTF-8; it is read as {table.guessed_encoding}, which is a guess. If names look "
-            "wrong, give the right --encoding.",
+            f"The file is not UTF-8; it is read as {table.guessed_encoding}, which is a guess.",
             markup=False,
         )
     if app_.as_json:
@@ -266,7 +267,7 @@ def _show_mapping(app_: Application, table: FileTable, columns: tuple[Column, ..
     err.print(shown)
 
 
-def _show_done(app_: Application, done: Imported, problems: Path | None) -> None:
+def _show_done(app_: Application, table: FileTable, done: Imported, problems: Path | None) -> None:
     counts, report = done.progress, done.report
     value = {
         "file": done.file,
@@ -279,6 +280,7 @@ def _show_done(app_: Application, done: Imported, problems: Path | None) -> None
         "duplicates_found": done.duplicates.found,
         "duplicates_open": done.duplicates.open,
         "problems": report.as_json(),
+        **_guess(table),
     }
 
     def human() -> None:
@@ -292,10 +294,26 @@ def _show_done(app_: Application, done: Imported, problems: Path | None) -> None
                 f"Waiting for review: {amount(done.duplicates.open, 'possible duplicate')}; see "
                 "notifier customers duplicates list"
             )
+        _show_guess(table)
 
     app_.show(value, human)
-    if report.bad_rows:
+    if report.bad_rows or table.doubtful:
         raise typer.Exit(PARTIAL)
+
+
+def _guess(table: FileTable) -> dict[str, object]:
+    """Return what is only supposed of the file."""
+    return {"guessed_encoding": table.guessed_encoding, "looks_damaged": table.doubtful}
+
+
+def _show_guess(table: FileTable) -> None:
+    if not table.guessed_encoding:
+        return
+    looks = "and words look damaged in it" if table.doubtful else "so look at some names"
+    out.print(
+        f"[bold yellow]The file's encoding was guessed:[/] {table.guessed_encoding}, {looks}. "
+        "If it is another, import again and name it, such as --encoding cp1250."
+    )
 
 
 def _show_problems(report: Report, problems: Path | None) -> None:

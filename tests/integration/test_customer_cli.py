@@ -58,8 +58,19 @@ def test_a_guessed_encoding_is_told(home: Path) -> None:
     file.write_bytes("number,name\n1,Łukasz Żółty\n2,Jörg Müller\n".encode("cp1250"))
     told = notifier(home, "--json", "customers", "import", "--dry-run", str(file))
     assert "which is a guess" in " ".join(told.stderr.split())
+    done = notifier(home, "customers", "import", str(file))
+    assert (done.exit_code, "--encoding" in done.stdout.splitlines()[-1]) == (0, True)
     sure = notifier(home, "customers", "import", "--dry-run", "--encoding", "cp1250", str(file))
-    assert "guess." not in sure.output
+    assert "guess" not in sure.stdout
+
+
+@pytest.mark.parametrize("rehearsal", [(), ("--dry-run",)])
+def test_a_guess_that_damages_names_ends_with_exit_code_3(home: Path, rehearsal: tuple[str, ...]) -> None:
+    """The import is done, and somebody must look before anybody is written to by a wrong name."""
+    file = Path(written(home, ""))
+    file.write_bytes("number,name\n1,Hélène Lefèvre\n2,Jérôme Étienne\n".encode("mac_roman"))
+    done = notifier(home, "customers", "import", str(file), *rehearsal)
+    assert (done.exit_code, "look damaged" in " ".join(done.stdout.split())) == (3, True)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,39 @@ def test_other_encodings_are_told_as_guesses(tmp_path: Path, text: str) -> None:
     assert (given.guessed_encoding, rows(given)[0][1]) == ("", text)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Jérôme", "cp1252"),
+        ("Łukasz Żółty", "cp1250"),
+        ("Иван Петров", "cp1251"),
+        ("ABC株式会社", "shift_jis"),
+    ],
+)
+def test_one_name_is_enough_to_guess_its_script(tmp_path: Path, text: str, encoding: str) -> None:
+    """A short list is not taken for one of another continent."""
+    table = table_of(tmp_path, f"number,name\n1,{text}\n".encode(encoding))
+    assert (rows(table), table.guessed_encoding) == ([["1", text]], encoding)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "doubtful"),
+    [
+        ("Jörg Müller", "cp1252", False),
+        ("L\u2019Hôpital d\u2019Été", "cp1252", False),
+        ("Łukasz Żółty", "cp1250", False),
+        ("Jörg Schröder", "cp850", True),
+        ("Hélène Lefèvre", "mac_roman", True),
+    ],
+)
+def test_a_guess_that_tears_words_apart_is_doubtful(
+    tmp_path: Path, text: str, encoding: str, doubtful: bool
+) -> None:
+    """A sign or a capital where a small letter belongs shows that the file has another encoding."""
+    table = table_of(tmp_path, ("number,name\n" + f"1,{text}\n" * 50).encode(encoding))
+    assert (bool(table.guessed_encoding), table.doubtful) == (True, doubtful)
+
+
 def test_line_breaks_inside_quotes_keep_line_numbers_right(tmp_path: Path) -> None:
     """A row is named by the line it begins on; U+2028 ends no line."""
     table = table_of(tmp_path, 'number,name\r\n1,"two\r\nlines"\r\n\r\n2,a\u2028b\r\n')

@@ -41,6 +41,7 @@ class DelimitedTable:
         shown = {"\t": "tab"}.get(delimiter, f"'{delimiter}'")
         self.form = f"CSV, delimiter {shown}, {probe.called}"
         self.guessed_encoding = probe.encoding if probe.guessed else ""
+        self.doubtful = probe.doubtful
         header = next(self._records(), None)
         self.headers = name_columns(header.cells if header else (), path.name)
         self._width = len(self.headers)

@@ -30,6 +30,7 @@ class JsonLinesTable:
         self.size = probe.size
         self.form = f"JSON Lines, {probe.called}"
         self.guessed_encoding = probe.encoding if probe.guessed else ""
+        self.doubtful = probe.doubtful
         keys: dict[str, None] = {}
         for _, (_, found) in zip(range(_SAMPLE_LINES), self._objects(), strict=False):
             if isinstance(found, dict):

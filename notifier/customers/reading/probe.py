@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +38,16 @@ _LIKELY = [
     "euc_kr",
     "koi8_r",
 ]
+_INSIDE_WORD = re.compile(r"[^\W\d_](?=([^\x00-\x7f])([^\W\d_]))")
+_MEETING = re.compile(r"[A-Za-z][^\W\d_\x00-\x7f]|[^\W\d_\x00-\x7f][A-Za-z]")
+_JOINERS = "\u2019\u2018\u02bc\u00b7\u2010\u2011\u2013\u00ad"
+_SIGNS = {"Cc", "Co", "No", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm", "So"}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What is known of a text file. ``damaged`` says that some of its bytes do not fit the encoding,
-    ``guessed`` that the encoding is only the likeliest of several.
+    ``guessed`` that the encoding is only the likeliest of several, ``doubtful`` that words look torn in it.
     """
 
     digest: str
@@ -50,6 +56,7 @@ class Probe:
     start: str
     damaged: bool = False
     guessed: bool = False
+    doubtful: bool = False
 
     @property
     def called(self) -> str:
@@ -82,7 +89,8 @@ def probe(path: Path, encoding: str = "") -> Probe:
     text = start.decode(name, errors="replace")
     if not encoding and text.count("\x00") > len(text) // 50:
         raise BadInput(f"{path.name} is no text", advice="Export the customers as CSV, XLSX or JSON Lines.")
-    return Probe(digest.hexdigest(), size, name, text, damaged, guessed)
+    doubtful = guessed and _torn((odd or start).decode(name, errors="replace")) > 0
+    return Probe(digest.hexdigest(), size, name, text, damaged, guessed, doubtful)
 
 
 def _encoding(file: str, given: str, start: bytes, odd: bytes, *, whole: bool) -> tuple[str, bool, bool]:
@@ -102,10 +110,10 @@ def _encoding(file: str, given: str, start: bytes, odd: bytes, *, whole: bool) -
         return "utf-8", False, False
     if mostly := _mostly_utf8(start, odd):
         return mostly, True, False
-    best = from_bytes(odd or start, cp_isolation=_LIKELY).best()
-    if best is None and b"\x00" in start:
+    likely = _guess(odd or start)
+    if not likely and b"\x00" in start:
         raise BadInput(f"{file} is no text", advice="Export the customers as CSV, XLSX or JSON Lines.")
-    return (best.encoding if best else "cp1252"), False, True
+    return likely or "cp1252", False, True
 
 
 def _utf16_without_mark(start: bytes) -> str:
@@ -127,6 +135,33 @@ def _mostly_utf8(start: bytes, odd: bytes) -> str:
         text += odd.decode("utf-8", errors="replace")
     foreign = sum(letter > "\x7f" for letter in text)
     return "utf-8" if text.count("\ufffd") * 2 <= foreign else ""
+
+
+def _guess(sample: bytes) -> str:
+    """Return the likeliest of the encodings that a text without marks may have; "" if none fits."""
+    found = from_bytes(sample, cp_isolation=_LIKELY)
+    best = min(found, key=lambda one: _torn(str(one)) + _mixed(str(one)), default=None)
+    if best is None:
+        return ""
+    # Where several read the same, the commonest one stands for what the sample does not hold.
+    return "cp1252" if "cp1252" in best.could_be_from_charset else best.encoding
+
+
+def _torn(text: str) -> int:
+    """Count the signs, and capitals among small letters, inside words: hardly any text has them."""
+    count = 0
+    for found in _INSIDE_WORD.finditer(text):
+        before, sign, after = found[0], found[1], found[2]
+        if sign.isalpha():
+            count += sign.isupper() and before.islower() and after.islower()
+        else:
+            count += sign not in _JOINERS and unicodedata.category(sign) in _SIGNS
+    return count
+
+
+def _mixed(text: str) -> int:
+    """Count the ASCII letters that touch a letter of another script: few texts have many."""
+    return sum(not unicodedata.name(max(pair), "").startswith("LATIN") for pair in _MEETING.findall(text))
 
 
 def _lines_around(block: bytes, place: int) -> bytes:

@@ -36,6 +36,8 @@ class Table(Protocol):
     """In words, such as ``CSV, delimiter ';', cp1252``."""
     guessed_encoding: str
     """The text's encoding where it is a guess: another may be right, and names wrong."""
+    doubtful: bool
+    """Words look damaged in the encoding that was guessed."""
     digest: str
     """BLAKE2b-256 of the file's bytes, hex."""
     size: int

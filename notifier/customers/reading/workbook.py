@@ -30,6 +30,7 @@ class WorkbookTable:
     def __init__(self, path: Path, sheet: str) -> None:
         self._path = path
         self.guessed_encoding = ""
+        self.doubtful = False
         self.digest, self.size = _digest(path)
         _refuse_bombs(path)
         book = _load(path, data_only=True)
