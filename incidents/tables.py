@@ -57,6 +57,9 @@ class IncidentStep(SQLModel, table=True):
     taken_at: int = big()
 
 
+guards.guard("incident_step", "id")
+
+
 class Affected(SQLModel, table=True):
     """An affected customer: customer, incident, which data, how known. The working set that a freeze
     takes its snapshot from.
@@ -123,6 +126,9 @@ class AffectedAct(SQLModel, table=True):
     acted_at: int = big()
 
 
+guards.guard("affected_act", "id")
+
+
 class AudienceExposure(SQLModel, table=True):
     """What a frozen notice says of one account's data, or of the person's own, where it says more than one
     thing: to an account's contact, a guardian, the next of kin. Top-ups are measured against it.
@@ -136,6 +142,9 @@ class AudienceExposure(SQLModel, table=True):
     categories: str = ""
     sealed: bytes | None = None
     """The details as they were on the list, context ``member``."""
+
+
+guards.guard("audience_exposure", "audience_id, customer_id, via_account_id")
 
 
 class ListRow(SQLModel, table=True):

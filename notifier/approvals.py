@@ -13,6 +13,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from notifier.announcements import Announcement, Digests, announcement, canonical_digest
+from notifier.audit import frozen
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.clock import from_instant
@@ -126,6 +127,7 @@ class Rules:
                 f"{now.code} is in state {now.state}, not preflighted", advice=NEXT.get(now.state, "")
             )
         alone = self._alone(now, operator, alone_reason)
+        await frozen.require(tx, now.audience_id)
         current = await self.digests(tx, now)
         if changed := current.changed(now.digests):
             raise Refused(
@@ -220,7 +222,7 @@ class Rules:
             return "the number of people changed since the approval"
         if waiting := await self.locales_waiting(tx, now):
             return f"nobody has approved the texts in {', '.join(waiting)}"
-        return ""
+        return await frozen.fault(tx, now.audience_id)
 
 
 async def approval(tx: Transaction, announcement_id: int) -> Given | None:

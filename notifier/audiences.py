@@ -6,16 +6,15 @@ person. Everybody it yields is a member, of whatever state, so that nobody is lo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from notifier.audit import frozen
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
-from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.errors import Conflict, NotFound, Refused
 from notifier.store import Dialect, Transaction
 
@@ -25,9 +24,6 @@ COLUMNS = (
 )
 """What a source yields. ``state`` is ``due``, ``needs-channel`` or ``excluded``; see ``AudienceMember``."""
 
-_UID = 32
-_PREFIX = 3
-_BUNDLES = 64
 # 128 random bits in hex. PostgreSQL's own random bytes come as UUIDs of 122; two of them, hashed, have all.
 _RANDOM: Mapping[Dialect, str] = {
     "sqlite": "lower(hex(randomblob(16)))",
@@ -84,39 +80,50 @@ async def freeze(
     )
     if not people:
         raise EmptyAudience("there is nobody in this audience", advice="Choose who belongs to it first.")
-    root = await _root(tx, audience_id)
+    await seal(tx, audience_id, selection)
+    return await find(tx, code)
+
+
+async def seal(tx: Transaction, audience_id: int, selection: Mapping[str, Any]) -> None:
+    """Commit to an audience whose members are in place, in its row and in the audit trail."""
+    salt = frozen.new_salt()
+    people, root = await frozen.commit(tx, audience_id, salt)
     counts = await _counts(tx, audience_id, people)
-    digest = hashlib.sha256(
-        canonical({"counts": counts, "people": people, "root": root, "selection": selection})
-    ).hexdigest()
+    row = await frozen.find(tx, "id", audience_id)
+    if row is None:
+        raise NotFound("there is no such audience")
+    made = {**row._mapping, "people": people, "root": root, "counts": counts, "selection": selection}  # noqa: SLF001 - SQLAlchemy's public name
+    digest = frozen.digest(made)
+    (event_id,) = tx.record(
+        Event(
+            AuditAction.AUDIENCE_FROZEN,
+            {
+                "audience": row.code,
+                "subject": row.subject,
+                "kind": row.kind,
+                "people": people,
+                "root": root,
+                "digest": digest,
+                "actor": f"operator:{row.frozen_by}",
+            },
+        )
+    )
     cast = "CAST({} AS jsonb)" if tx.dialect == "postgresql" else "{}"
     await tx.write(
-        f"UPDATE audience SET people = :people, root = :root, digest = :digest,"
-        f" counts = {cast.format(':counts')}, selection = {cast.format(':selection')} WHERE id = :id",
+        "UPDATE audience SET people = :people, root = :root, digest = :digest, salt = :salt,"
+        f" event_id = :event, counts = {cast.format(':counts')}, selection = {cast.format(':selection')}"
+        " WHERE id = :id",
         {
             "people": people,
             "root": root,
             "digest": digest,
+            "salt": salt,
+            "event": event_id,
             "counts": canonical(counts).decode(),
             "selection": canonical(selection).decode(),
             "id": audience_id,
         },
     )
-    tx.record(
-        Event(
-            AuditAction.AUDIENCE_FROZEN,
-            {
-                "audience": code,
-                "subject": subject,
-                "kind": kind,
-                "people": people,
-                "root": root,
-                "digest": digest,
-                "actor": f"operator:{frozen_by}",
-            },
-        )
-    )
-    return await find(tx, code)
 
 
 async def find(tx: Transaction, code: str) -> Audience:
@@ -151,35 +158,19 @@ def canonical(value: Mapping[str, Any]) -> bytes:
 
 async def _open(tx: Transaction, code: str, subject: str, kind: str, frozen_by: str) -> int:
     rows = await tx.write_returning(
-        "INSERT INTO audience"
-        " (code, subject, kind, frozen_at, frozen_by, people, root, digest, counts, selection)"
-        " VALUES (:code, :subject, :kind, :now, :by, 0, '', '', '{}', '{}') RETURNING id",
-        {"code": code, "subject": subject, "kind": kind, "now": tx.now_us(), "by": frozen_by},
+        "INSERT INTO audience (code, subject, kind, frozen_at, frozen_by, people, root, digest, counts,"
+        " selection, salt, event_id)"
+        " VALUES (:code, :subject, :kind, :now, :by, 0, '', '', '{}', '{}', :nothing, '') RETURNING id",
+        {
+            "code": code,
+            "subject": subject,
+            "kind": kind,
+            "now": tx.now_us(),
+            "by": frozen_by,
+            "nothing": b"",
+        },
     )
     return int(rows[0].id)
-
-
-async def _root(tx: Transaction, audience_id: int) -> str:
-    """Return the RFC 6962 root over the sorted member ids, in flat memory.
-
-    The database hands them over joined, by their first digits: a row for each costs more than its hash.
-    """
-    joined = "group_concat(uid, '')" if tx.dialect == "sqlite" else "string_agg(uid, '')"
-    order = ' COLLATE "C"' if tx.dialect == "postgresql" else ""
-    prefix = f"substr(uid, 1, {_PREFIX})"
-    bundles = tx.stream(
-        f"SELECT {joined} AS uids FROM audience_member WHERE audience_id = :id"
-        f" GROUP BY {prefix} ORDER BY {prefix}{order}",
-        chunk=_BUNDLES,
-        id=audience_id,
-    )
-    tree = CompactRange()
-    async for part in bundles:
-        for bundle in part:
-            uids = bundle.uids.encode()
-            members = sorted(uids[at : at + _UID] for at in range(0, len(uids), _UID))
-            tree.extend([leaf_hash(uid) for uid in members])
-    return tree.root().hex()
 
 
 async def _counts(tx: Transaction, audience_id: int, people: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import orjson
 
 from notifier.announcements import channels_digest
 from notifier.approvals import Rules
-from notifier.audit.entry import Event
+from notifier.audiences import seal
 from notifier.keys import Keys
 from notifier.release import draft
 from notifier.rendering import Renderer
@@ -85,15 +85,15 @@ async def freeze(store: Store, keys: Keys, people: Sequence[Someone], *, code: s
     async with store.begin() as tx:
         rows = await tx.write_returning(
             "INSERT INTO audience (code, subject, kind, frozen_at, frozen_by, people, root, digest, counts,"
-            " selection) VALUES (:code, 'INC-2026-001', 'first', :now, 'anna', :people, '', :digest, '{}', '{}')"
-            " RETURNING id",
-            {"code": code, "now": tx.now_us(), "people": len(people), "digest": secrets.token_hex(32)},
+            " selection, salt, event_id) VALUES (:code, 'INC-2026-001', 'first', :now, 'anna', 0, '', '', '{}',"
+            " '{}', :nothing, '') RETURNING id",
+            {"code": code, "now": tx.now_us(), "nothing": b""},
         )
         frozen = Frozen(int(rows[0].id), people)
         first = int(await tx.scalar("SELECT coalesce(max(id), 0) FROM customer")) + 1
         point = int(await tx.scalar("SELECT coalesce(max(id), 0) FROM contact_point")) + 1
         await _insert(tx, keys, frozen, first, point)
-        tx.record(Event("audience:frozen", {"people": len(people)}))
+        await seal(tx, frozen.id, {})
     return frozen
 
 

@@ -11,8 +11,8 @@ import orjson
 from sqlmodel import SQLModel
 
 from notifier import notices
+from notifier.audiences import seal
 from notifier.audit.entry import Event
-from notifier.audit.merkle import root
 from notifier.engine.planning import PlanCounts, plan
 from notifier.keys import Keys
 from notifier.store import Store, Transaction
@@ -86,11 +86,9 @@ async def people(store: Store, keys: Keys, count: int, *, zone: str = "Etc/UTC")
 
 
 async def _audience(tx: Transaction, count: int, zone: str) -> int:
-    uids = sorted(secrets.token_hex(16) for _ in range(count))
-    commitment = root(uid.encode() for uid in uids).hex()
     audience = Audience(
         code="INC-2026-001/1", subject="INC-2026-001", frozen_at=tx.now_us(), frozen_by="anna", people=count,
-        root=commitment, digest="",
+        root="", digest="", salt=b"", event_id="",
     )  # fmt: skip
     audience_id = await _insert(tx, audience)
     rows = await tx.rows(
@@ -101,13 +99,12 @@ async def _audience(tx: Transaction, count: int, zone: str) -> int:
         ("uid", "audience_id", "customer_id", "state", "reason", "variant", "contact_point_id", "locale",
          "country", "time_zone", "categories", "new_categories", "basis"),
         [
-            (uid, audience_id, row.id, "due", "", "person", row.point, "en", "DE", zone,
+            (secrets.token_hex(16), audience_id, row.id, "due", "", "person", row.point, "en", "DE", zone,
              " email ", "", "criteria")
-            for uid, row in zip(uids, rows, strict=True)
+            for row in rows
         ],
     )  # fmt: skip
-    facts = {"audience": audience.code, "people": count, "root": commitment}
-    tx.record(Event("audience:frozen", facts))
+    await seal(tx, audience_id, {})
     return audience_id
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from notifier.audit import frozen
 from notifier.audit.actions import AuditAction
 from notifier.audit.guards import APPEND_ONLY, OPEN_WHILE_EMPTY, statements
 from notifier.audit.merkle import CompactRange, leaf_hash
@@ -139,12 +140,12 @@ def _says(entry: bytes, row: Any) -> bool:
 
 async def commitments(tx: Transaction, report: Report, entries: Iterable[Facts]) -> None:
     """Recompute what entries committed to: who is in each frozen audience, how each delivery ended."""
-    recorded = set()
+    recorded: set[object] = set()
     for entry in entries:
         facts = entry.get("data", {})
         if entry["type"] == AuditAction.AUDIENCE_FROZEN:
+            await _audience(tx, report, entry, again=facts.get("audience") in recorded)
             recorded.add(facts.get("audience"))
-            await _audience(tx, report, facts)
         elif entry["type"] == AuditAction.ANNOUNCEMENT_CLOSED:
             await _closing(tx, report, facts)
     for row in await tx.rows("SELECT code FROM audience"):
@@ -152,19 +153,16 @@ async def commitments(tx: Transaction, report: Report, entries: Iterable[Facts])
             report.add("audience-unrecorded", f"the audience {row.code} has no entry")
 
 
-async def _audience(tx: Transaction, report: Report, facts: Facts) -> None:
-    code = facts.get("audience")
-    audience = await tx.row("SELECT id, people, root, digest FROM audience WHERE code = :code", code=code)
+async def _audience(tx: Transaction, report: Report, entry: Facts, *, again: bool) -> None:
+    code = entry.get("data", {}).get("audience")
+    if again:
+        report.add("audience-differs", f"the audience {code} was frozen twice")
+        return
+    audience = await frozen.find(tx, "code", code)
     if audience is None:
         report.add("audience-differs", f"the audience {code} was frozen and is gone")
-        return
-    members = tx.stream(
-        "SELECT uid AS line FROM audience_member WHERE audience_id = :id ORDER BY uid", id=audience.id
-    )
-    count, root = await _root(members)
-    recorded = (facts.get("people"), facts.get("root"), facts.get("digest", audience.digest))
-    if not recorded == (audience.people, audience.root, audience.digest) == (count, root, audience.digest):
-        report.add("audience-differs", f"the audience {code} is not the one that was frozen")
+    elif found := await frozen.differences(tx, audience, entry):
+        report.add("audience-differs", f"the audience {code}: {'; '.join(found)}")
 
 
 async def _closing(tx: Transaction, report: Report, facts: Facts) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 APPEND_ONLY = {
     "audit_event": "id",
     "log_leaf": "leaf_index",
-    "log_tile": "",
+    "log_tile": "level, number",
     "log_checkpoint": "size",
     "attempt": "id",
     "audience": "id",
@@ -53,7 +53,7 @@ def _sqlite() -> list[str]:
         ]
         if table in WRITTEN_AT_ONCE:
             continue
-        match = f"{key} = NEW.{key}" if key else "level = NEW.level AND number = NEW.number"
+        match = " AND ".join(f"{name} = NEW.{name}" for name in key.split(", "))
         made.append(
             f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {match}) "

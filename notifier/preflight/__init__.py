@@ -13,6 +13,7 @@ from dataclasses import replace
 import orjson
 
 from notifier.announcements import UNRELEASED, Announcement, announcement, canonical_digest, channels_digest
+from notifier.audit import frozen
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.channels import Finding
@@ -82,6 +83,7 @@ class Preflight:
             now = await announcement(tx, announcement_id)
             if now.state not in ("preflighted", "approved"):
                 raise Refused(f"{now.code} is in state {now.state}", advice="Run its preflight first.")
+            await frozen.require(tx, now.audience_id)
             recipe = await recipe_for(tx, now, self._settings, self._keys)
             if now.inputs != await inputs_digest(tx, now, self._settings):
                 raise Refused(
@@ -115,6 +117,7 @@ class Preflight:
                     "a drill is sent from a drill installation only, and nothing else from there",
                     advice="Set `drill` in the configuration of an installation of its own.",
                 )
+            await frozen.require(tx, now.audience_id)
             inputs = await inputs_digest(tx, now, self._settings)
             recipe = await recipe_for(tx, now, self._settings, self._keys)
             cohorts = await ingredients(tx, now, Maker(recipe))

@@ -14,7 +14,7 @@ from notifier.audit.guards import APPEND_ONLY, WRITTEN_AT_ONCE
 from notifier.keys import Keys
 from notifier.store import Store
 from tests import world
-from tests.affected import declared
+from tests.affected import affect, declared
 from tests.logs import Log
 
 COLUMN = {
@@ -26,6 +26,9 @@ COLUMN = {
     "audience": "digest",
     "audience_member": "state",
     "incident_revision": "digest",
+    "incident_step": "after",
+    "affected_act": "kind",
+    "audience_exposure": "categories",
 }
 
 
@@ -39,8 +42,14 @@ ATTEMPT = (
 async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
     """A store with a row in every guarded table."""
     await Log.of(store, tmp_path).grow(300)
-    await declared(store)
+    incident = await declared(store)
     await world.people(store, keys, 1)
+    await affect(store, incident)
+    async with store.begin() as tx:
+        await tx.housekeep(
+            "INSERT INTO audience_exposure (audience_id, customer_id, via_account_id, categories)"
+            " SELECT audience_id, customer_id, 0, '' FROM audience_member"
+        )
     if store.dialect == "sqlite":
         with closing(sqlite3.connect(str(store.engine.url.database))) as plain:  # Foreign keys are off.
             plain.execute(ATTEMPT)
@@ -76,10 +85,9 @@ async def test_rows_are_not_replaced_by_an_insert(filled: Store, table: str) -> 
             await tx.connection.execute(text("PRAGMA recursive_triggers=OFF"))
         await refused(filled, f"REPLACE INTO {table} SELECT * FROM {table}")
         return
-    key = APPEND_ONLY[table] or "level, number"
     await refused(
         filled,
-        f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) "
+        f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({APPEND_ONLY[table]}) "
         f"DO UPDATE SET {COLUMN[table]} = excluded.{COLUMN[table]}",
     )
 

@@ -18,7 +18,7 @@ from incidents.lifecycle import Step
 from incidents.selection import Selection
 from incidents.store import Incident, find, take_step
 from notifier import audiences
-from notifier.audit import merkle
+from notifier.audit import frozen
 from notifier.audit.entry import Event
 from notifier.errors import Refused
 from notifier.keys import Keys
@@ -83,19 +83,23 @@ async def test_everybody_is_in_it_with_how_they_are_told(store: Store, keys: Key
 
 
 async def test_the_trail_commits_to_everybody(store: Store, keys: Keys) -> None:
-    """Root over the sorted ids; the digest covers root, people, counts and selection."""
+    """The entry has the root over all members, and the digest of the audience's own facts."""
     await add(store, keys, [person(str(n), f"p{n}@example.com") for n in range(9)])
     incident = await declared(store)
     await affect(store, incident)
-    frozen = await _freeze(store, keys, incident)
-    uids = sorted(one.uid for one in (await members(store, frozen.code)).values())
-    assert all(len(uid) == 32 for uid in uids)
-    assert frozen.root == merkle.root(uid.encode() for uid in uids).hex()
-    signed = {"counts": frozen.counts, "people": 9, "root": frozen.root, "selection": frozen.selection}
-    assert frozen.digest == sha256(orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    assert [act["what"] for act in frozen.selection["acts"]] == ["everybody"]
+    made = await _freeze(store, keys, incident)
+    assert all(len(one.uid) == 32 for one in (await members(store, made.code)).values())
+    signed = {
+        "code": made.code, "subject": incident.code, "kind": "first", "frozen_at": made.frozen_at,
+        "frozen_by": "alice", "people": 9, "root": made.root, "counts": made.counts,
+        "selection": made.selection,
+    }  # fmt: skip
+    assert made.digest == sha256(orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    assert [act["what"] for act in made.selection["acts"]] == ["everybody"]
     (entry,) = await entries(store, "audience:frozen")
-    assert (entry["people"], entry["root"], entry["digest"]) == (9, frozen.root, frozen.digest)
+    assert (entry["people"], entry["root"], entry["digest"]) == (9, made.root, made.digest)
+    async with store.read() as tx:
+        assert await frozen.fault(tx, made.id) == ""
 
 
 async def test_guardians_are_written_to_for_minors(store: Store, keys: Keys) -> None:

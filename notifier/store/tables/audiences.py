@@ -25,13 +25,17 @@ class Audience(SQLModel, table=True):
     people: int
     """Everyone in it, of every state."""
     root: str
-    """RFC 6962 root over the sorted member uids, hex."""
+    """RFC 6962 root over the members and all that is kept about them, hex: see ``notifier.audit.frozen``."""
     digest: str
-    """SHA-256 over root, people, counts and selection, hex: what an approval signs."""
+    """SHA-256 over the rest of this row, hex: what an approval signs."""
     counts: dict[str, Any] = json(default_factory=dict)
     """By state, country, locale, channel; open duplicates."""
     selection: dict[str, Any] = json(default_factory=dict)
     """The criteria, lists and exclusions that made it."""
+    salt: bytes
+    """Random: hides the members from those who know the root."""
+    event_id: str = Field(max_length=32)
+    """The audit entry that holds root and digest."""
 
 
 class AudienceMember(SQLModel, table=True):
