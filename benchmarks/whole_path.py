@@ -59,20 +59,17 @@ countdown_seconds = 0
 
 RECORD = """
 title: Benchmark
-data_categories: [email, name, phone]
+data_categories: [email, name]
 contact: {name: Security Desk, role: Security, email: security@example.com, phone: "+1 202-555-0143"}
-next_update: 2027-01-31
 texts:
   en:
-    summary: A file with your name and your contact data was copied; please be careful with messages for now.
+    summary: A file with your name and your contact data was copied; please be careful with messages.
     what_happened:
-      - Somebody copied a file with contact data from a server of ours. We closed the way in on the same day.
-    measures:
-      - We closed the way in and changed all keys of the server.
+      - Somebody copied a file with contact data from a server of ours.
     consequences:
       "*": [You may get messages that pretend to come from us.]
     advice:
-      "*": [Do not open links in messages that you did not expect. Type our address yourself.]
+      "*": [Do not open links in messages that you did not expect.]
 """
 
 

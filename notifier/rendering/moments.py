@@ -42,8 +42,8 @@ def read_zone(name: str) -> tzinfo:
         raise BadInput(f"{name!r} is no IANA time zone", advice="Write it as Asia/Kolkata.") from None
 
 
-# No date or time is broken over two lines. The narrow kind of this space (U+202F) lacks in many fonts.
-_NBSP = "\u00a0"
+NBSP = "\u00a0"
+"""No date or time is broken over two lines. The narrow kind of this space (U+202F) lacks in many fonts."""
 
 
 @cache
@@ -72,12 +72,12 @@ class Calendar:
         """Write a day in full."""
         if isinstance(value, datetime):
             value = value.astimezone(self.zone)
-        return format_date(value, "long", locale=self.babel).replace(" ", _NBSP)
+        return format_date(value, "long", locale=self.babel).replace(" ", NBSP)
 
     def time(self, value: datetime) -> str:
         """Write a time of day, without its zone."""
         written = format_time(value, "short", tzinfo=self.zone, locale=self.babel)
-        return written.replace("\u202f", _NBSP).replace(" ", _NBSP)
+        return written.replace("\u202f", NBSP).replace(" ", NBSP)
 
     def zone_name(self, value: datetime) -> str:
         """Write the name the zone has at that moment, summer time or not."""

@@ -14,6 +14,7 @@ from notifier.errors import BadInput
 from notifier.notices import Rendered
 from notifier.rendering.edition import Edition, Reader
 from notifier.rendering.folders import Folders
+from notifier.rendering.moments import NBSP
 from notifier.rendering.sandbox import Sandbox, all_named, anything_missing
 from notifier.rendering.wording import Words
 
@@ -109,9 +110,12 @@ def tidy_subject(subject: str) -> str:
 
 
 def tidy_text(text: str) -> str:
-    """Trim every line and leave at most one empty line between others."""
+    """Trim every line and leave at most one empty line between others.
+
+    Spaces that hold together become ordinary ones: a text in ASCII then needs no encoding.
+    """
     kept: list[str] = []
-    for raw in text.split("\n"):
+    for raw in text.replace(NBSP, " ").split("\n"):
         line = raw.rstrip(" ")
         if line or (kept and kept[-1]):
             kept.append(line)
@@ -119,5 +123,8 @@ def tidy_text(text: str) -> str:
 
 
 def tidy_html(html: str) -> str:
-    """Take out indentation and empty lines: they cost bytes and show nothing."""
-    return "\n".join(line for raw in html.split("\n") if (line := raw.strip(" "))) + "\n"
+    """Take out indentation and empty lines: they cost bytes and show nothing. Spaces that hold together are
+    written in ASCII.
+    """
+    lines = html.replace(NBSP, "&nbsp;").split("\n")
+    return "\n".join(line for raw in lines if (line := raw.strip(" "))) + "\n"

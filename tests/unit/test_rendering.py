@@ -1,5 +1,6 @@
 """Rendering: one set of facts becomes subject, text and HTML."""
 
+import html
 import re
 
 import pytest
@@ -178,9 +179,14 @@ def test_what_is_not_known_yet_is_said_as_not_known(renderer, occurred, said):
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_no_date_or_time_is_broken_over_two_lines(renderer, locale):
-    """Dates and times hold no space at which a line may end, narrow or wide."""
+    """Dates and times hold no space at which a line may end, narrow or wide; the plain text has ordinary
+    spaces.
+    """
     notice = rendered(renderer, locale, occurred={"from": "2026-03-03T08:00Z", "to": ""})
-    moment = next(line for line in notice.text.split("\n") if "2026" in line and "30" in line)
+    assert "\u00a0" not in notice.text
+    assert "\u00a0" not in notice.html
+    moment = next(line for line in notice.html.split("\n") if "2026" in line and "30" in line)
+    moment = html.unescape(moment)
     assert "\u202f" not in moment
     assert re.search(r"1?[13]:30[ ][^(]", moment) is None
 
