@@ -46,6 +46,7 @@ def facts(
             for locale, texts in record.texts.items()
             if texts.summary and texts.what_happened
         },
+        "names_meant": list(record.names_meant),
     }
 
 

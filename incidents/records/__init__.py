@@ -124,6 +124,8 @@ class IncidentRecord(_Part):
     check_address: AddressField = None
     """Where customers check a notice; unknown means the organisation's."""
     texts: dict[LocaleKey, Texts] = Field(default_factory=dict)
+    names_meant: SaidListField = ()
+    """Names that stand in the texts on purpose, though a customer may bear them too."""
     internal: Internal = Internal()
 
     @field_validator(*_PARTS, mode="before")

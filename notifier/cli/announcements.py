@@ -80,6 +80,7 @@ def show(
             "editors": sorted(now.editors),
             "plan": now.plan.as_json(),
             "digests": asdict(now.digests),
+            "names_meant": list(now.facts.get("names_meant", ())),
             "counts": {**asdict(counts), "unaccounted": counts.unaccounted},
             "approval": asdict(given) if given else None,
             "release_at": now.release_at,
@@ -209,6 +210,8 @@ def print_announcement(now: Announcement, counts: PreflightReport, given: Given 
     out.print(f"[bold]{escape(now.code)}[/]  {now.state}, by {now.author}{drill}")
     print_counts(counts)
     out.print(f"plan: {_plan(now)}", markup=False)
+    if meant := now.facts.get("names_meant"):
+        out.print(f"named on purpose, though customers may bear the name: {', '.join(meant)}", markup=False)
     for name, digest in asdict(now.digests).items():
         out.print(f"{name} {digest or '(not yet)'}", markup=False)
     if given:

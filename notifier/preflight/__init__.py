@@ -22,8 +22,10 @@ from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
 from notifier.linting import blocks
 from notifier.preflight import members
+from notifier.preflight.census import refuse_named
 from notifier.preflight.digests import texts_digest
 from notifier.preflight.making import Aside, Made, Maker, Member, Recipe, new_dictionary
+from notifier.preflight.naming import SomebodyNamed
 from notifier.preflight.pool import FOR_MANY, make_all
 from notifier.preflight.recipe import ingredients, inputs_digest, recipe_for
 from notifier.preflight.report import PreflightReport, report
@@ -72,7 +74,12 @@ class Preflight:
             )
             after = int(await tx.scalar(_REACHED, id=announcement_id) or 0)
         people = members.due(self._store, now.audience_id, after=after)
-        await self._make(now, recipe, people, progress=progress, done=done, total=int(total))
+        opened_after: int | None = after
+        try:
+            await self._make(now, recipe, people, progress=progress, done=done, total=int(total))
+        except SomebodyNamed:
+            opened_after = None  # One is enough to stop; now everybody is looked for.
+        await refuse_named(self._store, self._keys, now, opened_after=opened_after)
         return replace(await self._close(announcement_id, recipe), warnings=warnings)
 
     async def repair(
@@ -97,15 +104,11 @@ class Preflight:
                 tx, now.id, "people who were set aside are being repaired", state="preflighted"
             )
             await tx.write("UPDATE announcement SET state = 'draft' WHERE id = :id", {"id": now.id})
-        await self._make(
-            now,
-            recipe,
-            members.set_aside(self._store, now.id),
-            progress=progress,
-            done=0,
-            total=int(total),
-            again=True,
-        )
+        people = members.set_aside(self._store, now.id)
+        try:
+            await self._make(now, recipe, people, progress=progress, done=0, total=int(total), again=True)
+        except SomebodyNamed:
+            await refuse_named(self._store, self._keys, now, opened_after=None)
         return await self._close(announcement_id, recipe)
 
     async def _open(self, announcement_id: int) -> tuple[Recipe, int, tuple[str, ...]]:

@@ -34,6 +34,7 @@ from notifier.preflight.checks import (
     parts,
     words_of,
 )
+from notifier.preflight.naming import SharedNames, SomebodyNamed
 from notifier.processes import end_with_parent
 from notifier.rendering import MissingVariables, Renderer
 from notifier.rendering.lines import greeting_name
@@ -151,6 +152,7 @@ class Maker:
         self._renderer = Renderer(recipe.folders)
         self._composer = Composer(recipe.email)
         self._lines = LineChecks(recipe.hosts, recipe.addresses)
+        self._shared = SharedNames(recipe.facts)
         self._return_path = f"preflight@{recipe.email.bounce_domain}"
         # Asked what it can carry, never opened: it is given no relay.
         self._channel = EmailChannel(recipe.email, relays=())
@@ -195,7 +197,10 @@ class Maker:
         return list(dict.fromkeys(found))
 
     def chunk(self, members: Sequence[Member]) -> tuple[list[Made], list[Aside]]:
-        """Make the notices of people who are each other's neighbours."""
+        """Make the notices of people who are each other's neighbours.
+
+        Raises ``SomebodyNamed`` where what everybody reads names one of them.
+        """
         made: list[Made] = []
         aside: list[Aside] = []
         readers: list[_Reader] = []
@@ -213,17 +218,21 @@ class Maker:
         return made, aside
 
     def _open(self, member: Member) -> _Reader:
-        if member.wrapped is None or (member.point is not None and member.holder_wrapped is None):
+        if member.wrapped is None:
             raise _SetAside("erased")
-        if member.point is None or not member.usable:
-            raise _SetAside("contact-point")
         keys = self._recipe.keys
         try:
             subject = holder = keys.subject(member.person, member.wrapped)
+            name = str(orjson.loads(subject.open(member.customer, b"customer")).get("name", ""))
+            if self._shared.places(name):
+                raise SomebodyNamed
+            if member.point is not None and member.holder_wrapped is None:
+                raise _SetAside("erased")
+            if member.point is None or not member.usable:
+                raise _SetAside("contact-point")
             if member.holder != member.person and member.holder_wrapped is not None:
                 holder = keys.subject(member.holder, member.holder_wrapped)
             recipient = holder.open(member.point, b"contact_point").decode()
-            name = str(orjson.loads(subject.open(member.customer, b"customer")).get("name", ""))
             details = orjson.loads(subject.open(member.details, b"member")) if member.details else {}
         except (StoreError, ValueError):
             raise _SetAside("unreadable") from None

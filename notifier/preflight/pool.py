@@ -46,5 +46,6 @@ async def make_all(
         ) from None
     finally:
         for future in under_way:
-            future.cancel()
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # Looked at, so that nobody is told of it a second time.
         executor.shutdown(wait=True, cancel_futures=True)
