@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format types docs crash bench lock wheel test-wheel clean-root clean
+.PHONY: help setup test demo lint format types docs crash bench bench-million lock wheel test-wheel clean-root clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -e 's/:.*## /\t/' | expand -t 14
@@ -54,10 +54,13 @@ docs: $(READY) ## Write the reference pages that are made from the program.
 	$(BIN)/python -m tests.docs.reference
 
 crash: $(READY) ## Kill a worker under load at KILLS random moments and at each named step.
-	CRASH_KILLS=$(KILLS) $(BIN)/python -m pytest -m crash tests/crash $(ARGS)
+	CRASH_KILLS=$(KILLS) $(BIN)/python -m pytest -m crash tests/crash -rP $(ARGS)
 
 bench: $(READY) ## Measure the whole path beside a bare sender; writes build/bench.json.
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-million: $(READY) ## The same over a million people, from the import to the last answer.
+	$(BIN)/python -m benchmarks --people 1000000
 
 lock: $(READY) ## Bring requirements.lock up to date with pyproject.toml (UPGRADE=--upgrade for newer versions).
 	$(BIN)/python -m pip install --quiet uv

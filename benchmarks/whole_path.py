@@ -149,7 +149,8 @@ class WholePath:
             await self._stage("preflight: render, check, seal", lambda: checks.run(announcement_id))
             async with self.store.read() as tx:
                 self.notice_bytes = int(await tx.scalar("SELECT avg(size) FROM notice"))
-            await self._stage("sign off and plan", lambda: self._release(announcement_id))
+            await self._stage("sign off", lambda: self._sign_off(announcement_id))
+            await self._stage("plan", lambda: self._release(announcement_id))
             await self._stage("send, state, audit", lambda: self._send(announcement_id))
         finally:
             await self.store.close()
@@ -191,7 +192,7 @@ class WholePath:
             )
             return (await announcement(tx, drafted)).id
 
-    async def _release(self, announcement_id: int) -> None:
+    async def _sign_off(self, announcement_id: int) -> None:
         rules = rules_for(self.settings)
         async with self.store.begin() as tx:
             now = await announcement(tx, announcement_id)
@@ -199,6 +200,9 @@ class WholePath:
             people = await due_people(tx, now.id)
             await rules.approve(tx, now.id, operator="ben", people=people)
             await start_countdown(tx, rules, now.id, operator="anna")
+
+    async def _release(self, announcement_id: int) -> None:
+        rules = rules_for(self.settings)
         async with self.store.begin() as tx:
             await release(
                 tx,
