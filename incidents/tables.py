@@ -156,7 +156,7 @@ class ListRow(SQLModel, table=True):
     list_digest: str
     line: int
     problem: str
-    """``unmatched``, ``ambiguous`` or ``invalid``."""
+    """``unmatched``, ``ambiguous``, ``invalid``; ``unknown-data``: the row is used without a category."""
     kind: str
     """``number``, ``email`` or ``phone``."""
     value_index: bytes | None = None

@@ -32,8 +32,8 @@ def backup(
         out.print(f"[bold green]Copied:[/] {escape(str(made.path))}, {made.size:,} bytes")
         out.print(f"SHA-256 {made.digest} (also in the audit trail)")
         out.print(
-            "[bold]Guard it like the keys and delete it soon:[/] it holds every person's key, and whoever "
-            "is erased from now on can still be read in it."
+            "[bold]Guard it like the keys and delete it soon:[/] it holds every person's key; with the "
+            "keys folder all of it can be read."
         )
         out.print("The keys folder is not in it: keep a copy of that elsewhere, made once.")
 
