@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from incidents import special
+from incidents.affected.details import open_details
 from incidents.store import Incident
 from notifier.audiences import Audience
 from notifier.categories import ordered
@@ -146,12 +146,8 @@ async def _changed(tx: Transaction, keys: Keys, rows: Mapping[int, tuple[int, An
         key: (owner, row) for key, (owner, row) in rows.items() if _bytes(row.sealed) != _bytes(row.before)
     }
     owners = {key: owner for key, (owner, _row) in differ.items()}
-    now = await special.open_details(
-        tx, keys, {key: row.sealed for key, (_owner, row) in differ.items()}, owners
-    )
-    before = await special.open_details(
-        tx, keys, {key: row.before for key, (_owner, row) in differ.items()}, owners
-    )
+    now = await open_details(tx, keys, {key: row.sealed for key, (_owner, row) in differ.items()}, owners)
+    before = await open_details(tx, keys, {key: row.before for key, (_owner, row) in differ.items()}, owners)
     return {key for key in differ if now.get(key) and now[key] != before.get(key)}
 
 

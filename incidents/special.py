@@ -7,12 +7,10 @@ reader. The result is the temporary table ``special``, which the freeze joins.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
-from incidents.affected.staging import CONTEXT, seal_details
+from incidents.affected.details import open_details, seal_details
 from incidents.store import Incident
 from notifier.categories import ordered
 from notifier.customers.lookup import open_profiles
@@ -135,28 +133,6 @@ def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:
         made["count"] = count
     if len(accounts) == len(several):
         made["subject"] = ", ".join(one["subject"] for one in accounts)
-    return made
-
-
-async def open_details(
-    tx: Transaction, keys: Keys, sealed: Mapping[int, Any], owners: Mapping[int, int] | None = None
-) -> dict[int, dict[str, Any]]:
-    """Return sealed details opened; ``owners`` says whose they are, where the key is not the customer."""
-    wanted = {key: bytes(one) for key, one in sealed.items() if one is not None}
-    if not wanted:
-        return {}
-    source = tx.recordset("owners", "v", id="bigint")
-    people = {(owners or {}).get(key, key) for key in wanted}
-    rows = await tx.rows(
-        f"SELECT c.id, c.uid, k.wrapped FROM {source} JOIN customer c ON c.id = v.id"
-        " JOIN subject_key k ON k.customer_id = c.id",
-        owners=orjson.dumps([{"id": one} for one in people]).decode(),
-    )
-    subjects = {row.id: keys.subject(row.uid, bytes(row.wrapped)) for row in rows}
-    made = {}
-    for key, one in wanted.items():
-        if subject := subjects.get((owners or {}).get(key, key)):
-            made[key] = dict(orjson.loads(subject.open(one, CONTEXT)))
     return made
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
-from incidents.affected.noting import people
 from incidents.affected.rules import enforce
-from incidents.affected.staging import Staged, note_staged, open_stage
+from incidents.affected.staging import Staged, note_staged, open_stage, staged_people
 from incidents.selection import Selection
 from incidents.selection.tree import Everybody
 from incidents.store import Incident
@@ -74,9 +73,8 @@ async def for_accounts(
         raise BadInput(f"there is no role {unknown[0]!r}", advice=f"There are: {', '.join(Role)}.")
     selection = selection or Selection("everybody", Everybody())
     accounts = await _accounts(tx, numbers, exposure, selection)
-    before = await people(tx, incident)
     await open_stage(tx)
-    without, contacts, changed = [], 0, 0
+    without = []
     for account in accounts:
         ids = await _contacts(tx, account.id, roles)
         if not ids:
@@ -90,9 +88,8 @@ async def for_accounts(
         staged = [
             Staged(one, word_set(account.exposed), details=details, via_account_id=account.id) for one in ids
         ]
-        changed += await note_staged(tx, keys, incident, staged, exposure, basis=f"account: {basis}")
-        contacts += len(ids)
-    added = await people(tx, incident) - before
+        await note_staged(tx, keys, incident, staged, exposure, basis=f"account: {basis}")
+    counted = await staged_people(tx)
     records = sum(account.records for account in accounts)
     await keep_act(
         tx,
@@ -101,7 +98,7 @@ async def for_accounts(
         what=f"{amount(len(accounts), 'account')}: {selection.text}",
         exposed=str(exposure),
         note=basis,
-        people=contacts,
+        people=counted.matched,
         actor=actor,
     )
     await enforce(tx, incident, actor=actor)
@@ -112,13 +109,12 @@ async def for_accounts(
                 "incident": incident.code,
                 "accounts": len(accounts),
                 "records": records,
-                "contacts": contacts,
+                "contacts": counted.matched,
                 "without_contact": len(without),
                 "actor": f"operator:{actor}",
             },
         )
     )
-    counted = Counted(contacts, added, changed - added, contacts - changed)
     return AccountsTold(len(accounts), records, tuple(without), counted)
 
 

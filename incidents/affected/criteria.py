@@ -9,7 +9,7 @@ from typing import Literal
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
-from incidents.affected.noting import note, null_bytes, people
+from incidents.affected.noting import noting, null_bytes, people
 from incidents.affected.rules import read_channels, settle
 from incidents.affected.words import held_of
 from incidents.selection import Selection
@@ -95,14 +95,13 @@ async def by_criteria(
     skipped = none if exposure.mode == "intersect" else 0
     only = "WHERE s.categories <> ''" if exposure.mode == "intersect" else ""
     before = await people(tx, incident)
-    changed = await note(
+    statement, values = noting(
         tx,
         incident,
         "SELECT s.customer_id, 0 AS via_account_id, s.categories, CAST(:basis AS text) AS basis,"
-        f" CAST(:compromised AS text) AS compromised, {null_bytes(tx.dialect)} AS sealed"
-        f" FROM ({source}) AS s {only}",
-        {**params, "basis": f"criteria: {basis}", "compromised": channels},
+        f" {null_bytes(tx.dialect)} AS sealed FROM ({source}) AS s {only}",
     )
+    changed = await tx.write(statement, {**params, **values, "basis": f"criteria: {basis}"})
     added = await people(tx, incident) - before
     grown = changed - added
     await keep_act(
@@ -115,7 +114,8 @@ async def by_criteria(
         people=matched - skipped,
         actor=actor,
     )
-    await settle(tx, incident, channels, basis=basis, people=matched - skipped, actor=actor)
+    named = (f"SELECT s.customer_id FROM ({source}) AS s {only}", params)
+    await settle(tx, incident, channels, named, basis=basis, actor=actor)
     tx.record(
         Event(
             IncidentAction.AFFECTED_BY_CRITERIA,

@@ -14,10 +14,10 @@ from itertools import islice
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
+from incidents.affected.details import added
 from incidents.affected.listing import KINDS, Entry, Kind, PeopleList, categories_of, details_of
-from incidents.affected.noting import people
 from incidents.affected.rules import read_channels, settle
-from incidents.affected.staging import Staged, note_staged, open_stage
+from incidents.affected.staging import NAMED, Staged, note_staged, open_stage, staged_people
 from incidents.affected.strangers import already_known, bring_in
 from incidents.store import Incident
 from notifier.audit.entry import Event
@@ -106,22 +106,16 @@ async def by_list(
     basis, channels = read_note("the basis", options.basis), read_channels(options.compromised)
     result = ListResult()
     digest = listed.digest()
-    before = await people(tx, incident)
-    changed = matched = 0
     await open_stage(tx)
     for chunk in _chunks(listed.entries()):
         result.rows += len(chunk)
         staged, problems = await _resolve(tx, keys, chunk, options, result, actor=actor)
         result.problems += problems
-        matched += len(staged)
         if staged:
-            changed += await note_staged(
-                tx, keys, incident, staged, options.exposure, basis=f"list: {basis}", compromised=channels
-            )
+            await note_staged(tx, keys, incident, staged, options.exposure, basis=f"list: {basis}")
     if result.brought_in:
         await search_duplicates(tx)
-    added = await people(tx, incident) - before
-    result.counted = Counted(matched, added, changed - added, max(0, matched - changed))
+    result.counted = await staged_people(tx)
     await _keep_problems(tx, incident, digest, result.problems)
     await keep_act(
         tx,
@@ -130,11 +124,10 @@ async def by_list(
         what=digest,
         exposed=str(options.exposure),
         note=basis,
-        people=matched,
+        people=result.counted.matched,
         actor=actor,
     )
-    await settle(tx, incident, channels, basis=basis, people=matched, actor=actor)
-    told = {"rows": result.rows, "matched": matched, "added": added, "brought_in": result.brought_in}
+    await settle(tx, incident, channels, (NAMED, {}), basis=basis, actor=actor)
     tx.record(
         Event(
             IncidentAction.AFFECTED_BY_LIST,
@@ -142,7 +135,10 @@ async def by_list(
                 "incident": incident.code,
                 "list_digest": digest,
                 "exposed": str(options.exposure),
-                **told,
+                "rows": result.rows,
+                "matched": result.counted.matched,
+                "added": result.counted.added,
+                "brought_in": result.brought_in,
                 "problems": len(result.problems),
                 "actor": f"operator:{actor}",
             },
@@ -205,7 +201,7 @@ def _stage(
 ) -> None:
     before = staged.get(customer_id)
     exposed = word_set(ordered((*(before.exposed.split() if before else ()), *words)))
-    merged = {**(before.details if before else {}), **details}
+    merged = added(before.details if before else {}, details)
     usual = not words or (before is not None and before.usual)
     staged[customer_id] = Staged(customer_id, exposed, usual, merged)
 

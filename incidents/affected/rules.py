@@ -7,7 +7,8 @@ The freeze asks the first kind about each contact point; the second kind is writ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import keep_act
@@ -134,10 +135,29 @@ async def keep(
 
 
 async def settle(
-    tx: Transaction, incident: Incident, channels: str, *, basis: str, people: int, actor: str
+    tx: Transaction,
+    incident: Incident,
+    channels: str,
+    named: tuple[str, Mapping[str, Any]],
+    *,
+    basis: str,
+    actor: str,
 ) -> None:
-    """End an act that names people: their compromised ``channels`` are put on record, the rules enforced."""
-    if channels:
+    """End an act that names people: their compromised ``channels`` are marked, and the rules enforced.
+
+    ``named`` is a SELECT of their ids, and its values.
+    """
+    who, params = named
+    people = 0
+    for channel in channels.split():
+        marked = await tx.write(
+            f"UPDATE affected SET compromised = compromised || ' {channel} '"
+            " WHERE incident_id = :incident AND via_account_id = 0"
+            f" AND compromised NOT LIKE '% {channel} %' AND customer_id IN ({who})",
+            {**params, "incident": incident.id},
+        )
+        people = max(people, marked)
+    if people:
         what = f"{' '.join(channels.split())}: those named"
         await keep(tx, incident, what, reason=basis, people=people, actor=actor)
     else:

@@ -1,4 +1,4 @@
-"""Rows on their way into the list, in a table of this transaction alone: bytes cannot travel as JSON."""
+"""Rows on their way into the list, in tables of this transaction alone: bytes cannot travel as JSON."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from incidents.affected import details
+from incidents.affected.acts import Counted
 from incidents.affected.criteria import Exposure
-from incidents.affected.noting import note
+from incidents.affected.noting import noting
 from incidents.affected.words import union
 from incidents.store import Incident
 from notifier.keys import Keys
 from notifier.store import Transaction
 
-CONTEXT = b"member"
-"""Details are sealed for the audience member they will belong to, so that a freeze copies them."""
+NAMED = "SELECT customer_id FROM affected_named"
+"""Everybody who was staged since the stage was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ async def open_stage(tx: Transaction) -> None:
         "CREATE TEMP TABLE affected_stage"
         f" (customer_id bigint, via_account_id bigint, exposed text, usual boolean, sealed {blob}){gone}"
     )
+    await tx.housekeep("DROP TABLE IF EXISTS affected_named")
+    await tx.housekeep(
+        "CREATE TEMP TABLE affected_named"
+        f" (customer_id bigint PRIMARY KEY, known boolean, changed boolean){gone}"
+    )
 
 
 async def note_staged(
@@ -48,10 +55,9 @@ async def note_staged(
     exposure: Exposure,
     *,
     basis: str,
-    compromised: str = "",
-) -> int:
-    """Note the staged people, each customer and account once; returns how many were added or have grown."""
-    sealed = await seal_details(tx, keys, {one.customer_id: one.details for one in staged if one.details})
+) -> None:
+    """Note the staged people, each customer and account once; ``staged_people`` says what that changed."""
+    sealed = await _sealed(tx, keys, incident, staged)
     await tx.housekeep("DELETE FROM affected_stage")
     await tx.insert_many(
         "affected_stage",
@@ -61,35 +67,64 @@ async def note_staged(
             for one in staged
         ),
     )
+    await tx.housekeep(
+        "INSERT INTO affected_named (customer_id, known, changed) SELECT DISTINCT s.customer_id,"
+        " EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :incident"
+        " AND a.customer_id = s.customer_id), false"
+        " FROM affected_stage s WHERE true ON CONFLICT DO NOTHING",
+        {"incident": incident.id},
+    )
     exposed, whole = exposure.expression("c.data_held"), Exposure(exposure.codes, "given").expression("")
-    return await note(
-        tx,
-        incident,
+    source = (
         f"SELECT u.customer_id, u.via_account_id, CASE WHEN u.usual THEN {union('u.exposed', 'u.for_all')}"
-        " ELSE u.exposed END AS categories, CAST(:basis AS text) AS basis,"
-        " CAST(:compromised AS text) AS compromised, u.sealed FROM"
+        " ELSE u.exposed END AS categories, CAST(:basis AS text) AS basis, u.sealed FROM"
         # Somebody who was named is affected, whatever we know about the data held.
         f" (SELECT t.*, CASE WHEN {exposed} = '' THEN {whole} ELSE {exposed} END AS for_all"
-        " FROM affected_stage t JOIN customer c ON c.id = t.customer_id) AS u",
-        {"basis": basis, "compromised": compromised},
+        " FROM affected_stage t JOIN customer c ON c.id = t.customer_id) AS u"
+    )
+    statement, params = noting(tx, incident, source)
+    changed = await tx.write_returning(
+        f"{statement} RETURNING affected.customer_id", {**params, "basis": basis}
+    )
+    await tx.housekeep(
+        "UPDATE affected_named SET changed = true WHERE customer_id IN"
+        f" (SELECT v.id FROM {tx.recordset('changed', 'v', id='bigint')})",
+        {"changed": orjson.dumps([{"id": row.customer_id} for row in changed]).decode()},
     )
 
 
-async def seal_details(
-    tx: Transaction, keys: Keys, details: Mapping[int, Mapping[str, object]]
+async def staged_people(tx: Transaction) -> Counted:
+    """Count the people staged since the stage was opened, by what that changed."""
+    row = await tx.row(
+        "SELECT count(*) AS named, count(CASE WHEN NOT known THEN 1 END) AS added,"
+        " count(CASE WHEN known AND changed THEN 1 END) AS grown,"
+        " count(CASE WHEN known AND NOT changed THEN 1 END) AS unchanged FROM affected_named"
+    )
+    return Counted(*row) if row else Counted()
+
+
+async def _sealed(
+    tx: Transaction, keys: Keys, incident: Incident, staged: Sequence[Staged]
 ) -> dict[int, bytes]:
-    """Return the details of each customer sealed under that customer's key; none for those without one."""
-    if not details:
+    """Return the staged details sealed, with what is known already; none where they say nothing new."""
+    detailed = {one.customer_id: one for one in staged if one.details}
+    if not detailed:
         return {}
-    source = tx.recordset("detailed", "v", id="bigint")
+    source = tx.recordset("detailed", "v", id="bigint", via="bigint")
     rows = await tx.rows(
-        f"SELECT c.id, c.uid, k.wrapped FROM {source} JOIN customer c ON c.id = v.id"
-        " JOIN subject_key k ON k.customer_id = c.id",
-        detailed=orjson.dumps([{"id": customer_id} for customer_id in details]).decode(),
+        f"SELECT a.customer_id, a.sealed FROM {source} JOIN affected a ON a.incident_id = :incident"
+        " AND a.customer_id = v.id AND a.via_account_id = v.via",
+        incident=incident.id,
+        detailed=orjson.dumps(
+            [{"id": one.customer_id, "via": one.via_account_id} for one in detailed.values()]
+        ).decode(),
     )
-    return {
-        row.id: keys.subject(row.uid, bytes(row.wrapped)).seal(
-            orjson.dumps(details[row.id], option=orjson.OPT_SORT_KEYS), CONTEXT
-        )
-        for row in rows
-    }
+    known = await details.open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
+    made = {}
+    for customer_id, one in detailed.items():
+        before = known.get(customer_id, {})
+        # An account's records are counted anew each time; a person's own add up.
+        now = one.details if one.via_account_id else details.added(before, one.details)
+        if now != before:
+            made[customer_id] = now
+    return await details.seal_details(tx, keys, made)

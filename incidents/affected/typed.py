@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
-from incidents.affected.noting import people
 from incidents.affected.rules import read_channels, settle
-from incidents.affected.staging import Staged, note_staged, open_stage
+from incidents.affected.staging import NAMED, Staged, note_staged, open_stage, staged_people
 from incidents.affected.strangers import bring_in
 from incidents.store import Incident
 from notifier.audit.entry import Event
@@ -121,37 +120,31 @@ async def by_hand(
         staged[customer_id] = _grown(staged.get(customer_id), customer_id, values)
     if brought_in:
         await search_duplicates(tx)
-    before = await people(tx, incident)
     await open_stage(tx)
-    changed = await note_staged(
-        tx,
-        keys,
-        incident,
-        list(staged.values()),
-        exposure,
-        basis=f"typed: {basis}",
-        compromised=channels,
-    )
-    added = await people(tx, incident) - before
-    count = len(staged)
+    await note_staged(tx, keys, incident, list(staged.values()), exposure, basis=f"typed: {basis}")
+    counted = await staged_people(tx)
     await keep_act(
         tx,
         incident,
         kind="typed",
-        what=persons(count),
+        what=persons(counted.matched),
         exposed=str(exposure),
         note=basis,
-        people=count,
+        people=counted.matched,
         actor=actor,
     )
-    await settle(tx, incident, channels, basis=basis, people=count, actor=actor)
-    facts: dict[str, str | int] = {"incident": incident.code, "people": count, "added": added}
+    await settle(tx, incident, channels, (NAMED, {}), basis=basis, actor=actor)
+    facts: dict[str, str | int] = {
+        "incident": incident.code,
+        "people": counted.matched,
+        "added": counted.added,
+    }
     tx.record(
         Event(
             IncidentAction.AFFECTED_TYPED, {**facts, "exposed": str(exposure), "actor": f"operator:{actor}"}
         )
     )
-    return Counted(count, added, changed - added, count - changed)
+    return counted
 
 
 def _grown(before: Staged | None, customer_id: int, values: dict[str, str]) -> Staged:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from incidents.affected.accounts import AccountsTold, for_accounts
+from incidents.affected.acts import Counted
 from incidents.affected.criteria import Exposure
+from incidents.affected.details import open_details
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ListOptions, ListResult, by_list
 from incidents.affected.typed import by_hand
 from incidents.store import Incident
 from notifier.keys import Keys
 from notifier.store import Store
-from tests.affected import add, declared, entries, listed, person
+from tests.affected import add, affect, declared, entries, listed, person
 
 
 async def _upload(store: Store, keys: Keys, incident: Incident, path: Path, text: str) -> ListResult:
@@ -92,3 +95,59 @@ async def test_a_person_typed_twice_keeps_both_exposures(store: Store, keys: Key
         "C-1": {"health", "name"},
         "C-2": {"photos", "email"},
     }
+
+
+async def test_the_same_list_again_changes_nobody(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Details that are as they were are no growth, for an account's contacts neither; people are counted."""
+    boss = person("C-0", "boss@a.example", account=("A", "Alpha", "owner"))
+    await add(store, keys, [boss, *(person(f"C-{n}", f"p{n}@example.com") for n in (1, 2))])
+    incident = await declared(store)
+    rows = "".join(f"C-1,order {n},\n" for n in range(600))
+    text = f"number,records,hint bank-account\nC-0,order 7,4242\nC-2,,\n{rows}"
+    first = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert first.counted == Counted(3, 3, 0, 0)
+    again = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert again.counted == Counted(3, 0, 0, 3)
+    told = [await _for_account(store, keys, incident) for _ in range(2)]
+    assert [one.counted for one in told] == [Counted(1, 0, 1, 0), Counted(1, 0, 0, 1)]
+
+
+async def test_records_and_hints_add_up(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Rows and lists about the same person add to each other; nothing that was exposed is forgotten."""
+    await add(store, keys, [person("C-1", "p1@example.com")])
+    incident = await declared(store)
+    await _upload(store, keys, incident, tmp_path / "l.csv", "number,records\nC-1,order 1\nC-1,order 2\n")
+    text = "number,records,hint bank-account\nC-1,order 2; order 3,42\n"
+    assert (await _upload(store, keys, incident, tmp_path / "l.csv", text)).counted == Counted(1, 0, 1, 0)
+    async with store.read() as tx:
+        row = await tx.row("SELECT id, sealed FROM affected")
+        assert row is not None
+        details = await open_details(tx, keys, {row.id: row.sealed}, {row.id: 1})
+    assert details[row.id] == {
+        "records": ["order 1", "order 2", "order 3"],
+        "hints": {"bank-account": "42"},
+    }
+
+
+async def test_a_mark_is_no_growth(store: Store, keys: Keys) -> None:
+    """Who is named again for a compromised channel is as before, and marked."""
+    await add(store, keys, [person("C-1", "p1@example.com")])
+    incident = await declared(store)
+    await affect(store, incident)
+    assert await affect(store, incident, compromised=("email",)) == Counted(1, 0, 0, 1)
+    async with store.read() as tx:
+        assert await tx.scalar("SELECT compromised FROM affected") == " email "
+
+
+async def test_who_is_told_for_an_account_is_no_new_person(store: Store, keys: Keys) -> None:
+    """Affected in person as well: one person on the list, with more exposed data."""
+    await add(store, keys, [person("C-0", "boss@a.example", account=("A", "Alpha", "owner"))])
+    incident = await declared(store)
+    await _for_account(store, keys, incident)
+    assert await affect(store, incident) == Counted(1, 0, 1, 0)
+
+
+async def _for_account(store: Store, keys: Keys, incident: Incident) -> AccountsTold:
+    exposure = Exposure.read("", incident)
+    async with store.begin() as tx:
+        return await for_accounts(tx, keys, incident, ["A"], exposure, basis="x", actor="alice")
