@@ -19,6 +19,7 @@ from notifier.engine.alerts import Alerts
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.planning import PlanCounts, plan
 from notifier.engine.worker import Parts, Worker
+from notifier.forecasts import allowed_rate
 from notifier.keys import Keys
 from notifier.operators import alert_addresses
 from notifier.preflight.rules import rules_for
@@ -81,7 +82,14 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
     def indexed(address: str) -> str:
         return keys.blind_index("alert", address.lower()).hex()
 
-    alerts = Alerts(store, settings.alerts, mailer.post, mailboxes, indexed)
+    alerts = Alerts(
+        store,
+        settings.alerts,
+        mailer.post,
+        mailboxes,
+        indexed,
+        limit=0 if settings.drill else allowed_rate(settings.email.relays),
+    )
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     return Worker(
         Parts(

@@ -17,7 +17,7 @@ from notifier.approvals import Given, approval
 from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
-from notifier.forecasts import Outlook, outlook
+from notifier.forecasts import ASSUMED_RATE, Outlook, allowed_rate, outlook
 from notifier.preflight import Preflight, PreflightReport, report
 from notifier.preflight.samples import read
 from notifier.store import Transaction
@@ -26,7 +26,6 @@ from notifier.words import amount, persons
 app = typer.Typer()
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The announcement's code.")]
 Who = Annotated[str, typer.Option(help="Your handle.")]
-ASSUMED_RATE = 200.0
 
 
 @app.command("list")
@@ -175,13 +174,12 @@ def forecast(
     code: Code,
     per_second: Annotated[
         float | None,
-        typer.Option(help="Hand-overs a second; by default what the relays' limits allow.", min=0.01),
+        typer.Option(help="Hand-overs a second; by default what the first relay's limit allows.", min=0.01),
     ] = None,
 ) -> None:
     """Say when everybody would be written to if it were released now, and compare with the deadline."""
     app = application(context)
-    limits = [relay.per_second for relay in app.settings.email.relays]
-    rate = per_second or (sum(limits) if limits and all(limits) else ASSUMED_RATE)
+    rate = per_second or allowed_rate(app.settings.email.relays) or ASSUMED_RATE
 
     async def act() -> None:
         async with app.store() as store, store.read() as tx:

@@ -13,9 +13,10 @@ from notifier.cli import Application, application, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
 from notifier.engine import control
-from notifier.engine.batches import plain
+from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, take_hold
-from notifier.engine.reckoning import Account, Forecast, forecast, reckon
+from notifier.engine.reckoning import Account, reckon
+from notifier.forecasts import allowed_rate
 from notifier.store import Transaction
 from notifier.words import persons
 
@@ -36,8 +37,8 @@ async def _status(app: Application, code: str) -> None:
     async with app.store() as store, store.read() as tx:
         announcement = await control.find(tx, code)
         account = await reckon(tx, announcement.id)
-        deadline = int(plain(announcement.plan).get("deadline") or 0)
-        ahead = await forecast(tx, announcement.id, deadline=deadline)
+        limit = 0 if app.settings.drill else allowed_rate(app.settings.email.relays)
+        ahead = await forecast(tx, announcement.id, limit=limit)
         waves = await tx.rows(
             "SELECT number, people, state, start_at FROM wave WHERE announcement_id = :id ORDER BY number",
             id=announcement.id,
@@ -57,6 +58,10 @@ async def _status(app: Application, code: str) -> None:
         "remaining": ahead.remaining,
         "rate_per_second": ahead.rate_per_second,
         "finish_at": _moment(ahead.finish_at),
+        "stopped": ahead.stopped,
+        "finish_if_resumed": _moment(ahead.finish_if_resumed),
+        "go_on_by": _moment(ahead.go_on_by),
+        "late": ahead.late,
         "deadline": _moment(ahead.deadline),
         "waves": [{"number": row.number, "people": row.people, "state": row.state} for row in waves],
         "holds": [{"id": row.id, "kind": row.kind, "reason": row.reason} for row in waiting],
@@ -105,12 +110,15 @@ def forecast_line(ahead: Forecast) -> str:
     """Say in one line when the sending will be done."""
     if ahead.remaining == 0:
         return "Nothing is waiting to be handed over."
-    if ahead.finish_at is None:
-        return f"{ahead.remaining:,} are waiting; no finish can be said: held, or nothing sent so far."
-    line = f"{ahead.remaining:,} are waiting; done by about {_moment(ahead.finish_at)}"
+    done = ahead.finish_if_resumed if ahead.stopped else ahead.finish_at
+    line = f"{ahead.remaining:,} are waiting; "
+    line += "held: if it goes on now, " if ahead.stopped else ""
+    line += f"done by about {_moment(done)}" if done else "not done within 60 days"
     if ahead.deadline:
         verdict = "[bold red]after[/]" if ahead.late else "before"
         line += f", {verdict} the deadline {_moment(ahead.deadline)}"
+    if ahead.go_on_by:
+        line += f"; it must go on by {_moment(ahead.go_on_by)}"
     return line + "."
 
 
@@ -136,7 +144,7 @@ def resume(context: typer.Context, code: Code, operator: Operator) -> None:
 
     async def act(tx: Transaction, handle: str) -> Decided:
         waves = await control.resume(tx, code, operator=handle, dispatcher=application(context).dispatcher)
-        remaining = (await forecast(tx, (await control.find(tx, code)).id, deadline=0)).remaining
+        remaining = (await forecast(tx, (await control.find(tx, code)).id)).remaining
         value = {"code": code, "control": "run", "waves": waves, "remaining": remaining}
         return value, f"{code} goes on: still to be told are {persons(remaining)}."
 

@@ -9,9 +9,8 @@ from datetime import timedelta
 import structlog
 
 from notifier.clock import from_instant
-from notifier.engine.batches import plain
+from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import WARNING, alerted, alerted_since, open_holds
-from notifier.engine.reckoning import Forecast, forecast
 from notifier.engine.windows import SECOND
 from notifier.settings import AlertSettings
 from notifier.store import Store
@@ -46,13 +45,22 @@ class Alerts:
     """
 
     def __init__(
-        self, store: Store, settings: AlertSettings, post: Post, mailboxes: Mailboxes, index: Index
+        self,
+        store: Store,
+        settings: AlertSettings,
+        post: Post,
+        mailboxes: Mailboxes,
+        index: Index,
+        *,
+        limit: float = 0,
     ) -> None:
+        """``limit`` are the messages a second that settings allow, for the forecast; 0 for any number."""
         self._store = store
         self._settings = settings
         self._post = post
         self._mailboxes = mailboxes
         self._index = index
+        self._limit = limit
 
     async def raise_due(self) -> int:
         """Send the alerts that are due and note each that was taken; returns how many those were."""
@@ -82,9 +90,7 @@ class Alerts:
                 waiting = {index: one for one in everyone if (index := self._index(one)) not in known}
                 if not waiting:
                     continue
-                ahead = await forecast(
-                    tx, hold.announcement_id, deadline=int(plain(hold.plan).get("deadline") or 0)
-                )
+                ahead = await forecast(tx, hold.announcement_id, limit=self._limit)
                 head = (
                     f"{hold.code} waits: {hold.kind}" if hold.kind != WARNING else f"{hold.code}: look at it"
                 )
@@ -106,15 +112,27 @@ def describe(code: str, why: str, waited: int, ahead: Forecast, now: int, *, wai
     elif ahead.deadline <= now:
         lines.append(f"The deadline passed {_span(now - ahead.deadline)} ago.")
     else:
-        deadline = f"{from_instant(ahead.deadline):%Y-%m-%d %H:%M} UTC"
-        lines.append(f"The deadline, {deadline}, is {_span(ahead.deadline - now)} away.")
-        if ahead.rate_per_second:
-            need = int(ahead.remaining / ahead.rate_per_second * SECOND)
-            latest = from_instant(ahead.deadline - need)
-            lines.append(
-                f"At {ahead.rate_per_second:g} a second it must go on by {latest:%Y-%m-%d %H:%M} UTC."
-            )
+        lines.append(f"The deadline, {_moment(ahead.deadline)}, is {_span(ahead.deadline - now)} away.")
+    if ahead.remaining and waits:
+        lines.append(_cost(ahead))
     return "\n".join(lines) + "\n"
+
+
+def _cost(ahead: Forecast) -> str:
+    """Say when it would be done, and until when it may wait for that."""
+    done = ahead.finish_if_resumed if ahead.stopped else ahead.finish_at
+    line = f"At {ahead.rate_per_second:g} a second"
+    line += f"{', if it goes on now,' if ahead.stopped else ''} everybody is told by about "
+    line += f"{_moment(done)}." if done else "nobody knows when: not within 60 days."
+    if ahead.go_on_by:
+        line += f" To meet the deadline it must go on by {_moment(ahead.go_on_by)}."
+    elif ahead.late and done and ahead.deadline:
+        line += f" That is {_span(done - ahead.deadline)} after the deadline."
+    return line
+
+
+def _moment(instant: int) -> str:
+    return f"{from_instant(instant):%Y-%m-%d %H:%M} UTC"
 
 
 def _span(instant: int) -> str:

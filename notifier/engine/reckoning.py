@@ -1,4 +1,4 @@
-"""Everyone accounted for: where each person of an audience stands, and when the sending will be done."""
+"""Everyone accounted for: where each person of an audience stands."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from notifier.deliveries import State
-from notifier.engine.windows import SECOND
 from notifier.store import Transaction
 
 NOTIFIED = (State.ACCEPTED, State.DELIVERED)
 PENDING = (State.PLANNED, State.HANDING_OVER, State.DEFERRED, State.UNKNOWN, State.HELD)
 UNREACHABLE = (State.BOUNCED, State.REJECTED, State.SUPPRESSED, State.EXPIRED)
-
-_RATE_OVER_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -90,60 +87,3 @@ async def reckon(tx: Transaction, announcement_id: int) -> Account:
         elif announcement.released_at is None:
             not_released += row.people
     return Account(announcement.people, deliveries, needs_channel, needs_repair, excluded, not_released)
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """When the sending will be done, as far as can be told."""
-
-    rate_per_second: float
-    """Hand-overs answered over the last minute; 0 where nothing has been sent yet."""
-    remaining: int
-    finish_at: int | None
-    """Instant; ``None`` where nothing is known, or a person must let it go on first."""
-    deadline: int
-    """Instant; 0 for none."""
-
-    @property
-    def late(self) -> bool:
-        """Whether the forecast finish lies behind the deadline."""
-        return bool(self.deadline and self.finish_at and self.finish_at > self.deadline)
-
-
-async def forecast(
-    tx: Transaction, announcement_id: int, *, deadline: int, assumed_rate: float = 0
-) -> Forecast:
-    """Forecast the finish from the last minute's rate, else from ``assumed_rate`` (messages per second).
-
-    It is never before the last wave's planned start.
-    """
-    now = tx.now_us()
-    answered = await tx.row(
-        "SELECT count(*) AS answers, min(t.closed_at) AS since FROM attempt t "
-        "JOIN delivery d ON d.id = t.delivery_id "
-        "WHERE d.announcement_id = :id AND t.closed_at > :since",
-        id=announcement_id,
-        since=now - _RATE_OVER_SECONDS * SECOND,
-    )
-    remaining = await tx.scalar(
-        "SELECT count(*) FROM delivery WHERE announcement_id = :id "
-        "AND state IN ('planned', 'handing-over', 'deferred', 'unknown')",
-        id=announcement_id,
-    )
-    last_start = await tx.scalar(
-        "SELECT max(start_at) FROM wave WHERE announcement_id = :id AND state = 'planned'", id=announcement_id
-    )
-    waits = await tx.scalar(
-        "SELECT count(*) FROM hold WHERE announcement_id = :id AND ended_at IS NULL "
-        "AND kind IN ('pause', 'restored', 'order', 'canary')",
-        id=announcement_id,
-    )
-    rate = assumed_rate
-    if answered is not None and answered.answers:
-        rate = answered.answers / max((now - answered.since) / SECOND, 1.0)
-    finish = None
-    if remaining == 0:
-        finish = now
-    elif rate and not waits:
-        finish = max(now, last_start or 0) + int(remaining / rate * SECOND)
-    return Forecast(round(rate, 1), remaining, finish, deadline)
