@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from notifier.channels import Finding
 from notifier.notices import Rendered
+from notifier.preflight.naming import split_words
 
 LARGEST = 100_000
 """Bytes of a whole message; some mail programs cut longer ones short."""
@@ -66,7 +67,6 @@ _BARE_HOST = re.compile(r"(?<![\w/.@-])www\.[\w-]+", re.IGNORECASE)
 _NAMESPACE = re.compile(r"\bxmlns(?::\w+)?=\"[^\"]*\"")
 _STYLE, _STYLE_END = "<style", "</style>"
 ADDRESS = re.compile(r"[^\s<>\"'(),;:@\[\]=]+@[^\s<>\"'(),;:@\[\]/?&]+\.[^\s<>\"'(),;:@\[\]/?&.!]+")
-_WORDS = re.compile(r"\w+")
 _OPENERS, _CLOSERS = frozenset("\u202a\u202b\u202d\u202e"), "\u202c"
 _ISOLATES, _ISOLATE_END = frozenset("\u2066\u2067\u2068"), "\u2069"
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -150,9 +150,12 @@ def closed(line: str) -> bool:
 
 
 class Neighbours:
-    """The names of the people whose notices are made together: none may stand in another one's notice.
+    """The names of people whose notices are made together: none may stand in another one's notice.
 
-    Names are found by their first two words, those of a single word (six letters or more) by that.
+    This is for our own mistakes: something of one reader that sticks and shows up in the next one's notice,
+    or details that were read from a row nearby. A wrong name from farther away is not found here, and what
+    everybody reads is not looked at: see ``naming``. Names are found by their first two words, those of a
+    single word (six letters or more) by that.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -186,8 +189,8 @@ class Neighbours:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """Return the words of a text, case folded."""
-    return tuple(_WORDS.findall(text.casefold()))
+    """Return the words of a text, case folded and without accents."""
+    return tuple(split_words(text.casefold()))
 
 
 def _inside(words: tuple[str, ...], at: int, name: tuple[str, ...], mine: tuple[str, ...]) -> bool:

@@ -1,7 +1,7 @@
 """Making notices: from a person's row to sealed bytes, or to the finding that sets them aside.
 
 No database here, so that chunks can be made in other processes. A chunk is made as a whole: its people
-are each other's neighbours, whose names must not get into each other's notices.
+are each other's neighbours, and a name that gets from one notice into another's sets the reader aside.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ from notifier.settings import EmailSettings
 INVENTED = "Robin Sample"
 INVENTED_ADDRESS = "robin.sample@example.com"
 INVENTED_REFERENCE = "0123456789ABCDEF"
+_REMEMBERED = 20
+"""People of earlier chunks, at their beginning and end, whose names are looked for in the next one."""
 
 
 class Member(NamedTuple):
@@ -159,6 +161,7 @@ class Maker:
         self._locales: dict[str, str] = {}
         self._common: dict[str, tuple[set[str], set[str]]] = {}
         self._cohorts: set[tuple[str, str, str, str]] = set()
+        self._earlier: tuple[str, ...] = ()
 
     def locale(self, wanted: str) -> str:
         """Return the locale for somebody who wants ``wanted``; none at all is ``BadInput``."""
@@ -209,7 +212,10 @@ class Maker:
                 readers.append(self._open(member))
             except _SetAside as no:
                 aside.append(Aside(member.id, no.finding.code, no.finding.detail))
-        neighbours = Neighbours(reader.name for reader in readers)
+        names = [reader.name for reader in readers]
+        neighbours = Neighbours([*self._earlier, *names])
+        # What sticks is mostly the first reader's, or the last one's: they stay neighbours of who comes next.
+        self._earlier = (*(self._earlier or names)[:_REMEMBERED], *names[-_REMEMBERED:])
         for reader in readers:
             try:
                 made.append(self._make(reader, neighbours))

@@ -136,6 +136,23 @@ async def test_another_persons_address_or_name_in_the_details_is_found(
     assert aside == {"jonas": "foreign-address", "lena": "foreign-name"}
 
 
+async def test_names_of_earlier_chunks_are_looked_for(
+    store: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What sticks from the first reader, or from the one before, is found in the next chunk too."""
+    monkeypatch.setattr(reading, "CHUNK", 4)
+    first, fourth = crowd(1)[0].name, crowd(4)[3].name
+    people = [
+        *crowd(4),
+        Someone("Jonas Weber", "jonas@mail.test", details={"hints": {"name": fourth}}),
+        *crowd(8)[5:],
+        Someone("Lena Vogel", "lena@mail.test", details={"hints": {"name": first}}),
+    ]
+    audience = await freeze(store, keys, people)
+    await Preflight(store, keys, Settings(home=tmp_path)).run(await drafted(store, audience))
+    assert await _aside(store, audience.subjects) == {"jonas": "foreign-name", "lena": "foreign-name"}
+
+
 async def test_a_customers_address_in_the_facts_stops_everything(
     store: Store, keys: Keys, tmp_path: Path
 ) -> None:

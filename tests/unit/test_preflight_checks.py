@@ -87,6 +87,14 @@ def test_neighbours_are_found_by_whole_names() -> None:
     assert not found("Li wrote")
 
 
+def test_vowel_signs_tell_names_apart() -> None:
+    """Signs and accents belong to their word: other words of the same consonants are nobody's name."""
+    people = Neighbours(["राम", "José Núñez", "कविता शर्मा"])
+    assert not people.in_lines(["रीमा और रूमी"], own=(), common=())
+    assert people.in_lines(["Jose\u0301 Nunez"], own=(), common=())
+    assert people.in_lines(["कविता शर्मा,"], own=("राम",), common=())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
