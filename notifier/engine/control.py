@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
-from notifier.audit.merkle import root
+from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.engine import trail
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
@@ -268,12 +268,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             f"still open in {code}: {amount(account.open, 'delivery')}",
             advice=f"Wait, or decide about the held ones; see `notifier announcements status {code}`.",
         )
-    outcomes = []
-    async for part in tx.stream(
-        "SELECT reference, state FROM delivery WHERE announcement_id = :id ORDER BY reference",
-        id=announcement.id,
-    ):
-        outcomes += [f"{row.reference} {row.state}".encode() for row in part]
+    outcomes = await _outcomes(tx, announcement.id)
     await tx.write(
         "UPDATE announcement SET state = 'closed', closed_at = :now WHERE id = :id",
         {"id": announcement.id, "now": tx.now_us()},
@@ -289,12 +284,23 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
                 "actor": f"operator:{operator}",
                 "counts": counts,
                 "people": account.people,
-                "outcomes": len(outcomes),
-                "root": root(outcomes).hex(),
+                "outcomes": outcomes.size,
+                "root": outcomes.root().hex(),
             },
         )
     )
     return counts
+
+
+async def _outcomes(tx: Transaction, announcement_id: int) -> CompactRange:
+    """Return the tree over the outcomes, of which no more is kept than its edge."""
+    tree = CompactRange()
+    async for part in tx.stream(
+        "SELECT reference, state FROM delivery WHERE announcement_id = :id ORDER BY reference",
+        id=announcement_id,
+    ):
+        tree.extend([leaf_hash(f"{row.reference} {row.state}".encode()) for row in part])
+    return tree
 
 
 def _digest(reason: str) -> str:
