@@ -99,14 +99,18 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
     actor = f"operator:{operator}"
     freed = 0
     if announcement.control != "pause" and canary and waiting:
-        freed = await _free(tx, announcement, waiting, dispatcher)
+        freed = await _free(tx, announcement, waiting, dispatcher, actor)
     await end_holds(tx, announcement.id, kinds=(*PAUSES, "canary") if freed else PAUSES, actor=actor)
     tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
     return freed
 
 
 async def _free(
-    tx: Transaction, announcement: Row[Any], waiting: Sequence[Row[Any]], dispatcher: Dispatcher
+    tx: Transaction,
+    announcement: Row[Any],
+    waiting: Sequence[Row[Any]],
+    dispatcher: Dispatcher,
+    actor: str,
 ) -> int:
     """Start the first waiting wave now and give the others their time."""
     plan = plain(announcement.plan)
@@ -127,7 +131,7 @@ async def _free(
             {"start": start, "id": wave.id},
         )
         if every == 0 or turn == 0:
-            await ready_wave(tx, announcement.id, wave.id, dispatcher)
+            await ready_wave(tx, announcement.id, wave.id, dispatcher, actor=actor)
         else:
             await tx.housekeep(
                 "UPDATE schedule SET next_fire_at = :start WHERE kind = 'wave' AND subject_id = :wave",
@@ -149,12 +153,13 @@ async def next_wave(tx: Transaction, code: str, *, operator: str, dispatcher: Di
             f"no wave of {code} is waiting for its time",
             advice=f"Look at it with `notifier announcements status {code}`.",
         )
-    await _free(tx, announcement, [wave], dispatcher)
+    actor = f"operator:{operator}"
+    await _free(tx, announcement, [wave], dispatcher, actor)
     await tx.housekeep(
         "UPDATE schedule SET next_fire_at = NULL WHERE kind = 'wave' AND subject_id = :wave",
         {"wave": wave.id},
     )
-    facts: dict[str, Json] = {"announcement": code, "wave": wave.number, "actor": f"operator:{operator}"}
+    facts: dict[str, Json] = {"announcement": code, "wave": wave.number, "actor": actor}
     tx.record(Event(AuditAction.WAVE_ADVANCED, facts))
     return int(wave.people)
 

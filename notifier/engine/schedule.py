@@ -192,8 +192,10 @@ async def _free_the_others(tx: Transaction, announcement_id: int, wave_id: int) 
         )
 
 
-async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int, dispatcher: Dispatcher) -> None:
-    """Make a wave's batches ready now and end the hold before them."""
+async def ready_wave(
+    tx: Transaction, announcement_id: int, wave_id: int, dispatcher: Dispatcher, *, actor: str = "system"
+) -> None:
+    """Make a wave's batches ready now and end the hold before them; ``actor`` is whoever started it."""
     (wave,) = await tx.write_returning(
         "UPDATE wave SET state = 'ready' WHERE id = :id RETURNING number, people", {"id": wave_id}
     )
@@ -214,11 +216,11 @@ async def ready_wave(tx: Transaction, announcement_id: int, wave_id: int, dispat
     elif not await tx.scalar(
         "SELECT count(*) FROM wave WHERE announcement_id = :id AND state = 'held'", id=announcement_id
     ):
-        await end_holds(tx, announcement_id, kinds=("canary",), actor="system")
+        await end_holds(tx, announcement_id, kinds=("canary",), actor=actor)
     tx.record(
         Event(
             AuditAction.WAVE_STARTED,
-            {"announcement": code, "wave": wave.number, "people": wave.people, "actor": "system"},
+            {"announcement": code, "wave": wave.number, "people": wave.people, "actor": actor},
         )
     )
 
