@@ -118,13 +118,15 @@ async def main(people: int, url: str) -> None:
         ("freeze", snapshot),
         ("choose more", lambda: choose("country = IN", "name")),
         ("top-up", snapshot),
+        ("choose all", lambda: choose("everybody", "name")),
+        ("top-up of all", snapshot),
     )
     for name, stage in stages:
         begin, cpu = time.perf_counter(), time.process_time()
         rows = await stage()
         took = time.perf_counter() - begin
         used = time.process_time() - cpu
-        print(f"{name:12} {rows:>9} rows {took:7.2f} s {rows / took:>10.0f} rows/s {used:7.2f} s CPU")
+        print(f"{name:13} {rows:>9} rows {took:7.2f} s {rows / took:>10.0f} rows/s {used:7.2f} s CPU")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     await opened.close()
 

@@ -206,7 +206,9 @@ def _members(chosen: str, *, known: bool) -> str:
     wanted = "true"
     if known:
         variant = "CASE WHEN h.told IS NOT NULL AND h.variant = 'person' THEN 'update' ELSE h.variant END"
-        new = f"CASE WHEN h.told IS NULL THEN '' ELSE {difference('h.categories', 'h.told')} END"
+        added = "SELECT g.added FROM grown g WHERE g.categories = h.categories AND g.told = h.told"
+        anew = difference("h.categories", "h.told")
+        new = f"CASE WHEN h.told IS NULL THEN '' ELSE COALESCE(({added}), {anew}) END"
         # Once told: only what has grown. Listed and not told: once there is a way, or something to add.
         wanted = (
             "h.known_id IS NULL OR (h.excluded = '' AND (h.told IS NULL OR h.categories <> h.told)"
