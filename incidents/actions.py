@@ -15,6 +15,7 @@ class IncidentAction(StrEnum):
     AFFECTED_BY_LIST = "affected:list"
     AFFECTED_TYPED = "affected:typed"
     AFFECTED_FOR_ACCOUNT = "affected:account"
+    AFFECTED_CONTACT_SUCCEEDED = "affected:contact"
     AFFECTED_EXCLUDED = "affected:excluded"
     AFFECTED_READMITTED = "affected:readmitted"
     CONTACT_POINTS_COMPROMISED = "affected:compromised"

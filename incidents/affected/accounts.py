@@ -76,7 +76,7 @@ async def for_accounts(
     await open_stage(tx)
     without = []
     for account in accounts:
-        ids = await _contacts(tx, account.id, roles)
+        _role, ids = await contacts(tx, incident, account.id, roles)
         if not ids:
             without.append(account.number)
             continue
@@ -149,17 +149,25 @@ async def _accounts(
     return list(found.values())
 
 
-async def _contacts(tx: Transaction, account_id: int, roles: Sequence[str]) -> list[int]:
+async def contacts(
+    tx: Transaction, incident: Incident, account_id: int, roles: Sequence[str]
+) -> tuple[str, list[int]]:
+    """Return the first of ``roles`` that the account has anybody in to be told, and who that is.
+
+    Whoever is excluded, in person or as a contact, is passed over.
+    """
     rows = await tx.rows(
         "SELECT t.role, t.customer_id FROM account_contact t JOIN customer c ON c.id = t.customer_id"
         " WHERE t.account_id = :id AND c.marks NOT LIKE '% deceased %' AND c.marks NOT LIKE '% minor %'"
-        " ORDER BY t.customer_id",
+        " AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :incident"
+        " AND a.customer_id = t.customer_id AND a.excluded <> '') ORDER BY t.customer_id",
         id=account_id,
+        incident=incident.id,
     )
     for role in roles:
         if ids := [row.customer_id for row in rows if row.role == role]:
-            return ids
-    return []
+            return role, ids
+    return "", []
 
 
 async def _records(tx: Transaction, account: _Account, selection: Selection) -> list[str]:

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import keep_act, read_note, require_open
+from incidents.affected.successors import Moved, succeed
 from incidents.selection import Selection
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.errors import BadInput
+from notifier.keys import Keys
 from notifier.store import Transaction
 from notifier.words import amount
 
 
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """What an exclusion or readmission changed."""
+
+    people: int
+    moved: tuple[Moved, ...] = ()
+    """Accounts whose notice goes to another role now."""
+    without_contact: tuple[str, ...] = ()
+    """Numbers of accounts that have nobody left to tell: to be repaired."""
+
+
 async def exclude(
     tx: Transaction,
+    keys: Keys,
     incident: Incident,
     *,
     numbers: Sequence[str] = (),
@@ -26,12 +41,13 @@ async def exclude(
     reason: str,
     readmit: bool = False,
     actor: str,
-) -> int:
-    """Exclude affected customers, or readmit excluded ones; returns how many.
+) -> Excluded:
+    """Exclude affected customers, or readmit excluded ones.
 
     They are named by customer number or described by a selection. A selection is about people's own data:
-    who is told for an account still is, unless named by number. A number that is not on the list is
-    ``BadInput``, and then nothing is changed.
+    who is told for an account still is, unless named by number. An account whose contacts are all excluded
+    is told through its next role. A number that is not on the list is ``BadInput``, and then nothing is
+    changed.
     """
     require_open(incident)
     reason = read_note("the reason", reason)
@@ -71,18 +87,16 @@ async def exclude(
             },
         )
     )
-    return people
-
-
-async def silent_accounts(tx: Transaction, incident: Incident) -> list[str]:
-    """Return the numbers of the accounts that were to be told and whose contacts are all excluded."""
-    rows = await tx.rows(
-        "SELECT t.number FROM affected a JOIN account t ON t.id = a.via_account_id"
-        " WHERE a.incident_id = :id AND a.via_account_id <> 0 GROUP BY t.number"
-        " HAVING count(CASE WHEN a.excluded = '' THEN 1 END) = 0 ORDER BY t.number",
-        id=incident.id,
+    if readmit or selection is not None:
+        return Excluded(people)
+    accounts = await tx.rows(
+        "SELECT DISTINCT via_account_id AS id FROM affected"
+        f" WHERE incident_id = :incident AND via_account_id <> 0 AND customer_id IN ({who})",
+        **params,
+        incident=incident.id,
     )
-    return [row.number for row in rows]
+    moved, silent = await succeed(tx, keys, incident, [row.id for row in accounts], actor=actor)
+    return Excluded(people, tuple(moved), tuple(silent))
 
 
 async def _described(

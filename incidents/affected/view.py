@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from incidents.affected import rules
+from incidents.affected.successors import silent_accounts
 from incidents.store import Incident
 from notifier.customers.lookup import Profile, open_profiles
 from notifier.keys import Keys
@@ -28,6 +29,7 @@ async def counts(tx: Transaction, incident: Incident) -> dict[str, Any]:
             f"SELECT count(DISTINCT a.customer_id) {where} AND a.excluded <> ''", id=incident.id
         ),
         "compromised points": await rules.concerned(tx, incident),
+        "accounts with nobody to tell": await silent_accounts(tx, incident),
         "unused list rows": await tx.scalar(
             "SELECT count(*) FROM list_row WHERE incident_id = :id", id=incident.id
         ),

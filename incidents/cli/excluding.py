@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,8 @@ from rich.table import Table
 from incidents import store
 from incidents.affected import compromise as compromising
 from incidents.affected import view
+from incidents.affected.exclusion import Excluded
 from incidents.affected.exclusion import exclude as exclude_people
-from incidents.affected.exclusion import silent_accounts
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ProblemRow
 from incidents.cli.printing import Code, Who, print_marked
@@ -41,14 +42,15 @@ def exclude(
     """Exclude affected people with a reason. They stay on the list and are counted."""
     app = application(context)
 
-    async def act() -> tuple[int, list[str]]:
+    async def act() -> Excluded:
         selection = Selection.read(where) if where else None
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
                 incident = await store.find(tx, code)
-                people = await exclude_people(
+                return await exclude_people(
                     tx,
+                    app.load_keys(),
                     incident,
                     numbers=number or (),
                     selection=selection,
@@ -56,19 +58,24 @@ def exclude(
                     readmit=readmit,
                     actor=actor,
                 )
-                return people, [] if readmit else await silent_accounts(tx, incident)
 
-    people, silent = run(act())
+    done = run(act())
     word = "readmitted" if readmit else "excluded"
 
     def human() -> None:
-        out.print(f"{persons(people)} {word}.")
-        if silent:
-            out.print(f"Accounts with nobody to tell: {escape(', '.join(silent))}.")
-            out.print("Name another role: `notifier incidents affect CODE --for-account … --role …`.")
+        out.print(f"{persons(done.people)} {word}.")
+        for one in done.moved:
+            instead = (
+                f"its {one.role} contact" if one.people == 1 else f"its {one.people} {one.role} contacts"
+            )
+            out.print(f"Account {escape(one.account)}: {instead} will be told instead.")
+        if done.without_contact:
+            out.print(f"Accounts with nobody to tell: {escape(', '.join(done.without_contact))}.")
+            out.print("Import a contact for them, then: `notifier incidents affect CODE --for-account …`.")
 
-    app.show({word: people, "without_contact": silent}, human)
-    if silent:
+    moved = [asdict(one) for one in done.moved]
+    app.show({word: done.people, "moved": moved, "without_contact": list(done.without_contact)}, human)
+    if done.without_contact:
         raise typer.Exit(PARTIAL)
 
 

@@ -72,7 +72,9 @@ async def choose_audience(home: DemoHome, store: Store) -> Audience:
         exposure = Exposure.read("", found)
         await by_criteria(tx, found, everybody, exposure, basis="on the backup's list of files", actor=AUTHOR)
         left_out = Selection.read(NOT_IN_THE_BACKUP)
-        await exclude(tx, found, selection=left_out, reason="the free plan was not backed up", actor=AUTHOR)
+        await exclude(
+            tx, home.keys, found, selection=left_out, reason="the free plan was not backed up", actor=AUTHOR
+        )
     async with store.begin() as tx:
         return await freeze(tx, home.keys, await find(tx, incident), actor=AUTHOR)
 

@@ -257,7 +257,7 @@ async def test_exclusion_has_a_reason_and_can_be_undone(store: Store, keys: Keys
 
     async def act(**how):
         async with store.begin() as tx:
-            return await exclude(tx, incident, actor="alice", **how)
+            return (await exclude(tx, keys, incident, actor="alice", **how)).people
 
     assert await act(numbers=["0"], reason="told by phone") == 1
     assert await act(selection=Selection.read("marked employee"), reason="told in person") == 1

@@ -47,6 +47,7 @@ def test_an_incident_from_declaration_to_draft(desk: Desk) -> None:
     assert (done["added"], done["people"]) == (3, 3)
     assert desk.acts("incidents", "exclude", code, "--number", "C-2", "--because", "told by phone") == {
         "excluded": 1,
+        "moved": [],
         "without_contact": [],
     }
     shown = desk.ask("incidents", "affected", code)

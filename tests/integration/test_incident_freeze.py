@@ -58,7 +58,7 @@ async def test_everybody_is_in_it_with_how_they_are_told(store: Store, keys: Key
         "UPDATE contact_point SET state = 'dead' WHERE rank = 0 AND customer_id IN (SELECT id FROM customer WHERE number IN ('dead', 'second'))",
     )
     async with store.begin() as tx:
-        await exclude(tx, incident, numbers=["out"], reason="told in person", actor="alice")
+        await exclude(tx, keys, incident, numbers=["out"], reason="told in person", actor="alice")
         chosen = Selection.read("attribute.leak = yes")
         await compromise_channels(tx, incident, ["email"], selection=chosen, reason="x", actor="alice")
     frozen = await _freeze(store, keys, incident)
@@ -243,13 +243,13 @@ async def test_who_could_not_be_told_comes_back_when_they_can(store: Store, keys
         "UPDATE contact_point SET state = 'dead' WHERE customer_id = (SELECT id FROM customer WHERE number = '1')",
     )
     async with store.begin() as tx:
-        await exclude(tx, incident, numbers=["2"], reason="x", actor="alice")
+        await exclude(tx, keys, incident, numbers=["2"], reason="x", actor="alice")
     await _freeze(store, keys, incident)
     with pytest.raises(NothingNew):
         await _freeze(store, keys, incident)
     await _change(store, "UPDATE contact_point SET state = 'usable'")
     async with store.begin() as tx:
-        await exclude(tx, incident, numbers=["2"], reason="x", readmit=True, actor="alice")
+        await exclude(tx, keys, incident, numbers=["2"], reason="x", readmit=True, actor="alice")
     found = await members(store, (await _freeze(store, keys, incident)).code)
     assert {number: (one.state, one.variant) for number, one in found.items()} == {
         "1": ("due", "person"),

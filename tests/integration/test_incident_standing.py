@@ -6,15 +6,18 @@ from typing import Any
 
 from incidents.affected import view
 from incidents.affected.accounts import for_accounts
+from incidents.affected.acts import Counted
 from incidents.affected.criteria import Exposure
-from incidents.affected.exclusion import exclude, silent_accounts
+from incidents.affected.details import open_details
+from incidents.affected.exclusion import Excluded, exclude
+from incidents.affected.successors import Moved
 from incidents.freeze import freeze
 from incidents.selection import Selection
 from incidents.store import Incident, find
 from notifier.audit.entry import Event
 from notifier.keys import Keys
 from notifier.store import Store
-from tests.affected import add, affect, declared, members, person
+from tests.affected import add, affect, declared, entries, members, person
 
 
 async def _frozen(store: Store, keys: Keys, incident: Incident) -> dict[str, Any]:
@@ -100,8 +103,8 @@ async def test_excluding_people_does_not_silence_an_account(store: Store, keys: 
     incident = await _with_own_data(store, keys)
     async with store.begin() as tx:
         chosen = Selection.read("number = boss")
-        assert await exclude(tx, incident, selection=chosen, reason="told in person", actor="alice") == 1
-        assert await silent_accounts(tx, incident) == []
+        done = await exclude(tx, keys, incident, selection=chosen, reason="told in person", actor="alice")
+    assert done == Excluded(1)
     boss = (await _frozen(store, keys, incident))["boss"]
     assert (boss.state, boss.variant, boss.categories) == ("due", "account", " password-hash email ")
 
@@ -110,8 +113,9 @@ async def test_an_account_whose_contacts_are_excluded_is_named(store: Store, key
     """By number a person is excluded as a contact too, and counts once."""
     incident = await _with_own_data(store, keys)
     async with store.begin() as tx:
-        assert await exclude(tx, incident, numbers=["boss"], reason="x", actor="alice") == 1
-        assert await silent_accounts(tx, incident) == ["A"]
+        done = await exclude(tx, keys, incident, numbers=["boss"], reason="x", actor="alice")
+        assert done == Excluded(1, (), ("A",))
+        assert (await view.counts(tx, incident))["accounts with nobody to tell"] == 1
     assert (await _frozen(store, keys, incident))["boss"].state == "excluded"
 
 
@@ -119,7 +123,48 @@ async def test_a_contact_affected_in_person_counts_once(store: Store, keys: Keys
     """People are counted, not the reasons for which they stand on the list."""
     incident = await _with_own_data(store, keys)
     async with store.begin() as tx:
-        await exclude(tx, incident, numbers=["boss"], reason="x", actor="alice")
+        await exclude(tx, keys, incident, numbers=["boss"], reason="x", actor="alice")
         found = await view.counts(tx, incident)
     assert (found["people"], found["excluded"], found["country"]) == (1, 1, {"unknown": 1})
     assert found["excluded because"] == {"x": 1}
+
+
+async def test_the_next_role_is_told_instead(store: Store, keys: Keys) -> None:
+    """Security, privacy, owner, billing: whoever is left is told of the same records; then nobody is."""
+    roles = {"sec": "security", "law": "privacy", "pay": "billing"}
+    people = [person(one, f"{one}@a.example", account=("A", "Alpha", role)) for one, role in roles.items()]
+    await add(store, keys, people)
+    incident = await declared(store)
+    await _account(store, keys, incident, "A")
+    await affect(store, incident, "number = law", "name")
+
+    async def out(number: str) -> Excluded:
+        async with store.begin() as tx:
+            return await exclude(tx, keys, incident, numbers=[number], reason="x", actor="alice")
+
+    assert await out("sec") == Excluded(1, (Moved("A", "privacy", 1),))
+    found = await _frozen(store, keys, incident)
+    assert {number: one.state for number, one in found.items()} == {"sec": "excluded", "law": "due"}
+    assert set(found["law"].categories.split()) == {"password-hash", "email", "name"}
+    assert await out("law") == Excluded(1, (Moved("A", "billing", 1),))
+    assert await out("pay") == Excluded(1, (), ("A",))
+    assert [one["contacts"] for one in await entries(store, "affected:contact")] == [1, 1]
+    async with store.read() as tx:
+        rows = await tx.rows("SELECT customer_id, sealed FROM affected WHERE via_account_id <> 0")
+        details = await open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
+    assert {one["count"] for one in details.values()} == {3}
+
+
+async def test_who_is_excluded_is_not_chosen_as_the_next_contact(store: Store, keys: Keys) -> None:
+    """Neither as a successor nor by a later `--for-account`: the role after theirs is."""
+    roles = {"sec": "security", "law": "privacy", "boss": "owner"}
+    people = [person(one, f"{one}@a.example", account=("A", "Alpha", role)) for one, role in roles.items()]
+    await add(store, keys, people)
+    incident = await declared(store)
+    await _account(store, keys, incident, "A")
+    await affect(store, incident, "number = law")
+    async with store.begin() as tx:
+        done = await exclude(tx, keys, incident, numbers=["law", "sec"], reason="x", actor="alice")
+    assert done == Excluded(2, (Moved("A", "owner", 1),))
+    told = await _account(store, keys, incident, "A")
+    assert (told.without_contact, told.counted) == ((), Counted(1, 0, 0, 1))
