@@ -18,4 +18,5 @@ class IncidentAction(StrEnum):
     AFFECTED_CONTACT_SUCCEEDED = "affected:contact"
     AFFECTED_EXCLUDED = "affected:excluded"
     AFFECTED_READMITTED = "affected:readmitted"
+    EXPOSURES_FROZEN = "audience:exposures:frozen"
     CONTACT_POINTS_COMPROMISED = "affected:compromised"

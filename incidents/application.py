@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from incidents.revision import require_current
+from notifier.audit.report import Check
 from notifier.cli import Application, fail
 from notifier.errors import NotifierError
 from notifier.keys import Keys
@@ -25,6 +27,15 @@ def compose(home: Path, *, as_json: bool) -> Application:
         await require_current(store.engine)
         return store
 
+    def checks() -> Sequence[Check]:
+        from incidents.trail import CHECKS  # noqa: PLC0415 - only verification needs all the tables
+
+        return CHECKS
+
     return Application(
-        settings=settings, open_store=open_store, load_keys=lambda: Keys.load(keys), as_json=as_json
+        settings=settings,
+        open_store=open_store,
+        load_keys=lambda: Keys.load(keys),
+        as_json=as_json,
+        checks=checks,
     )

@@ -8,16 +8,19 @@ opened and compared here; they are few. The result stands in ``told_before``: on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from incidents.actions import IncidentAction
 from incidents.affected.details import open_details
 from incidents.affected.words import difference
 from incidents.store import Incident
 from notifier.audiences import Audience
+from notifier.audit.entry import Event
+from notifier.audit.frozen import Committed, Kind, commit
 from notifier.categories import ordered
 from notifier.customers.values import word_set
 from notifier.keys import Keys
@@ -29,6 +32,18 @@ _TOLD_THROUGH = (
     " OR (x.variant NOT IN ('guardian', 'next-of-kin') AND a.excluded = ''))"
 )
 """The rows whose data a notice has: a contact's own and each account's; a ward's is about the ward."""
+
+
+_EXPOSURES = (
+    "audience_exposure e JOIN audience_member m ON m.audience_id = e.audience_id"
+    " AND m.customer_id = e.customer_id"
+)
+_EXPOSURE: Sequence[tuple[str, Kind]] = (
+    ("m.uid", "text"),
+    ("e.via_account_id", "number"),
+    ("e.categories", "text"),
+    ("e.sealed", "bytes"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,24 @@ async def keep(tx: Transaction, incident: Incident, audience: Audience) -> None:
         f" WHERE {_TOLD_THROUGH}",
         {"incident": incident.id, "audience": audience.id},
     )
+    salt = bytes(await tx.scalar("SELECT salt FROM audience WHERE id = :id", id=audience.id))
+    made = await exposures(tx, audience.id, salt)
+    tx.record(
+        Event(
+            IncidentAction.EXPOSURES_FROZEN,
+            {
+                "audience": audience.code,
+                "count": made.rows,
+                "root": made.root,
+                "actor": f"operator:{audience.frozen_by}",
+            },
+        )
+    )
+
+
+async def exposures(tx: Transaction, audience_id: int, salt: bytes) -> Committed:
+    """Commit to the rows that ``keep`` made, as an audience does to its members."""
+    return await commit(tx, audience_id, salt, source=_EXPOSURES, columns=_EXPOSURE)
 
 
 async def _differences(tx: Transaction, incident: Incident) -> None:

@@ -128,8 +128,14 @@ async def revise(tx: Transaction, code: str, record: IncidentRecord, *, actor: s
     if not changed:
         raise Conflict("somebody else revised this incident just now", advice="Look at it and try again.")
     await _add_revision(tx, incident.id, number, record, actor=actor, reason=clean(reason))
-    told: dict[str, str | int] = {"incident": incident.code, "revision": number, "actor": f"operator:{actor}"}
-    tx.record(Event(IncidentAction.REVISED, {**told, "record_digest": digest(record)}))
+    facts: dict[str, str | int] = {
+        "incident": incident.code,
+        "revision": number,
+        "record_digest": digest(record),
+        "reason_digest": hashlib.sha256(clean(reason).encode()).hexdigest(),
+        "actor": f"operator:{actor}",
+    }
+    tx.record(Event(IncidentAction.REVISED, facts))
     return number
 
 

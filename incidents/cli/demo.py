@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from incidents import demo
 from incidents.building import build_sequencer
+from incidents.trail import CHECKS
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.verify import verify
@@ -134,6 +135,7 @@ async def _verify(home: demo.DemoHome, store: Store) -> bool:
         signer.verifier,
         high_water=HighWater(home.settings.high_water_file, signer.verifier),
         memory=HighWater(home.settings.home / "checkpoint.seen", signer.verifier),
+        also=CHECKS,
     )
     if not report.verified:
         for finding in report.findings:

@@ -11,8 +11,8 @@ from notifier.audit import frozen
 from notifier.audit.actions import AuditAction
 from notifier.audit.guards import APPEND_ONLY, OPEN_WHILE_EMPTY, statements
 from notifier.audit.merkle import CompactRange, leaf_hash
-from notifier.audit.replay import Facts, Replay
-from notifier.audit.report import Report
+from notifier.audit.replay import Replay
+from notifier.audit.report import Facts, Report
 from notifier.store import Transaction
 from notifier.words import amount
 

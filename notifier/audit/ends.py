@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from notifier.audit.actions import AuditAction
-from notifier.audit.replay import Facts
-from notifier.audit.report import Report
+from notifier.audit.report import Facts, Report
 from notifier.store import Transaction
 
 WANTED = frozenset({AuditAction.DELIVERY_SETTLED.value, AuditAction.ANNOUNCEMENT_APPROVED.value})

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from notifier.audit import tiles
 from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.audit.note import Checkpoint, Verifier
-from notifier.audit.report import Report
+from notifier.audit.report import Facts, Report
 from notifier.clock import from_instant
 from notifier.errors import AuditError
 from notifier.store import Transaction
@@ -24,7 +24,6 @@ from notifier.words import amount
 _PAGE = 4096
 _POINTS = 500
 _BEFORE_ALL = -(2**62)
-Facts = dict[str, Any]
 
 
 class Replay:

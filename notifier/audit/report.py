@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from notifier.store import Transaction
+
 _SHOWN_PER_CODE = 10
+Facts = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +60,13 @@ class Report:
             "counts": dict(self.counts),
             "findings": [{"code": one.code, "detail": one.detail} for one in self.findings],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a package built on this one holds against the trail: the entries it wants, by their types, and
+    what it does with them.
+    """
+
+    wanted: frozenset[str]
+    run: Callable[[Transaction, Report, Sequence[Facts]], Awaitable[None]]

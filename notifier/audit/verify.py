@@ -6,14 +6,14 @@ verifier also holds it against ``high_water`` and against the latest checkpoint 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from notifier.audit import checks, ends
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
 from notifier.audit.published import published
 from notifier.audit.replay import Replay
-from notifier.audit.report import Report
+from notifier.audit.report import Check, Report
 from notifier.errors import AuditError
 from notifier.store import Store
 
@@ -26,20 +26,20 @@ async def verify(
     *,
     high_water: HighWater,
     memory: HighWater,
+    also: Sequence[Check] = (),
     watch: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check the whole trail on one consistent view of the store, in flat memory, beside a running service.
 
     ``memory`` is the verifier's own file: a log that verifies leaves its checkpoint there for next time.
-    ``watch`` is told how many entries were read.
+    ``also`` are the checks of packages built on this one. ``watch`` is told how many entries were read.
     """
     report = Report(verifier.name)
     # Read before the store's view is taken: it may only lie behind.
     marks = _marks(report, high_water, memory)
     async with store.read() as tx:
-        replay = Replay(
-            tx, report, verifier, marks=marks, wanted=checks.COMMITMENTS | ends.WANTED, watch=watch
-        )
+        wanted = checks.COMMITMENTS.union(ends.WANTED, *(check.wanted for check in also))
+        replay = Replay(tx, report, verifier, marks=marks, wanted=wanted, watch=watch)
         await replay.run()
         report.size, report.root = replay.tree.size, replay.tree.root().hex()
         if report.size and not high_water.path.exists():
@@ -50,6 +50,8 @@ async def verify(
         await checks.commitments(tx, report, replay.kept)
         await ends.ends(tx, report, replay.kept)
         await ends.approvals(tx, report, replay.kept)
+        for check in also:
+            await check.run(tx, report, replay.kept)
         shown = await published(tx)
     if report.verified and shown is not None:
         memory.raise_to(shown)

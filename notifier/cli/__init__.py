@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar, cast
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
+from notifier.audit.report import Check
 from notifier.clock import Clock, SystemClock
 from notifier.engine.dispatch import Dispatcher, InlineDispatcher
 from notifier.errors import NotifierError, StoreError
@@ -42,6 +43,8 @@ class Application:
     as_json: bool = False
     dispatcher: Dispatcher = field(default_factory=lambda: InlineDispatcher(workers=0))
     """Tells whoever works the batches that some are ready."""
+    checks: Callable[[], Sequence[Check]] = tuple
+    """What the packages built on the engine hold against the audit trail."""
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:

@@ -84,6 +84,7 @@ def verify(
                     verifier,
                     high_water=HighWater(app.settings.high_water_file, verifier),
                     memory=seen,
+                    also=app.checks(),
                     watch=lambda count: progress.advance(task, count),
                 )
         if refusal:

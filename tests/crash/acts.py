@@ -24,6 +24,7 @@ from incidents.app import app
 from incidents.building import build_sequencer
 from incidents.demo import make_home
 from incidents.demo.home import APPROVER, AUTHOR
+from incidents.trail import CHECKS
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.verify import verify
@@ -170,5 +171,6 @@ async def verified(desk: Desk) -> list[str]:
             signer.verifier,
             high_water=HighWater(settings.high_water_file, signer.verifier),
             memory=HighWater(settings.home / "seen", signer.verifier),
+            also=CHECKS,
         )
     return [] if report.verified else [str(one) for one in report.findings]
