@@ -64,7 +64,10 @@ class Preflight:
     async def run(
         self, announcement_id: int, progress: Progress = lambda _done, _all: None
     ) -> PreflightReport:
-        """Make the notice of everyone who is due one. Replaces an earlier preflight completely."""
+        """Make the notice of everyone who is due one. Replaces an earlier preflight completely.
+
+        ``progress`` counts them, then the other customers, whose names are looked for in the texts.
+        """
         recipe, done, warnings = await self._open(announcement_id)
         async with self._store.read() as tx:
             now = await announcement(tx, announcement_id)
@@ -73,13 +76,28 @@ class Preflight:
                 id=now.audience_id,
             )
             after = int(await tx.scalar(_REACHED, id=announcement_id) or 0)
+            everybody = done + await tx.scalar("SELECT count(*) FROM customer")
+        seen = int(total)
+
+        def looked(many: int) -> None:
+            nonlocal seen
+            seen = min(seen + many, everybody)
+            progress(seen, everybody)
+
         people = members.due(self._store, now.audience_id, after=after)
         opened_after: int | None = after
         try:
-            await self._make(now, recipe, people, progress=progress, done=done, total=int(total))
+            await self._make(
+                now,
+                recipe,
+                people,
+                progress=lambda made, _due: progress(made, everybody),
+                done=done,
+                total=int(total),
+            )
         except SomebodyNamed:
             opened_after = None  # One is enough to stop; now everybody is looked for.
-        await refuse_named(self._store, self._keys, now, opened_after=opened_after)
+        await refuse_named(self._store, self._keys, now, opened_after=opened_after, looked=looked)
         return replace(await self._close(announcement_id, recipe), warnings=warnings)
 
     async def repair(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -24,24 +24,36 @@ SHOWN = 5
 class NamesCustomers(Refused):
     """What everybody reads names customers."""
 
-    def __init__(self, places: Mapping[str, Sequence[str]]) -> None:
-        said = "; ".join(f"{place} ({_told(numbers)})" for place, numbers in sorted(places.items()))
+    def __init__(self, places: Mapping[str, int], examples: Mapping[str, Sequence[str]]) -> None:
+        said = "; ".join(
+            f"{place} ({_told(count, examples[place])})" for place, count in sorted(places.items())
+        )
         super().__init__(
             f"every notice would name other customers, in the texts: {said}",
             advice="Reword these places; or, where somebody else of that name is meant and may be named, put"
             " the name on the record's `names_meant`. Then run the preflight again.",
         )
         self.places = places
+        """How many customers each place names."""
 
 
-async def refuse_named(store: Store, keys: Keys, now: Announcement, *, opened_after: int | None) -> None:
+async def refuse_named(
+    store: Store,
+    keys: Keys,
+    now: Announcement,
+    *,
+    opened_after: int | None,
+    looked: Callable[[int], None] = lambda _many: None,
+) -> None:
     """Refuse an announcement whose texts name a customer; ``NamesCustomers`` says where, and whom by number.
 
     Those of its audience with a higher member id than ``opened_after`` are passed over: their names were
-    looked for when their notices were made. None passes nobody over.
+    looked for when their notices were made. None passes nobody over. ``looked`` is told of how many more
+    customers have been looked at.
     """
     shared = SharedNames(now.facts)
-    found: dict[str, list[str]] = defaultdict(list)
+    places: Counter[str] = Counter()
+    examples: dict[str, list[str]] = defaultdict(list)
     after = 0
     while True:
         async with store.read() as tx:
@@ -52,12 +64,15 @@ async def refuse_named(store: Store, keys: Keys, now: Announcement, *, opened_af
                 **({} if opened_after is None else {"audience": now.audience_id, "opened": opened_after}),
             )
         for place, number in await asyncio.to_thread(_named, shared, keys, rows):
-            found[place].append(number)
+            places[place] += 1
+            if len(examples[place]) < SHOWN:
+                examples[place].append(number)
+        looked(len(rows))
         if len(rows) < CHUNK:
             break
         after = rows[-1].id
-    if found:
-        raise NamesCustomers(found)
+    if places:
+        raise NamesCustomers(places, examples)
 
 
 def _named(shared: SharedNames, keys: Keys, rows: Sequence[Row[Any]]) -> list[tuple[str, str]]:
@@ -72,9 +87,9 @@ def _named(shared: SharedNames, keys: Keys, rows: Sequence[Row[Any]]) -> list[tu
     return found
 
 
-def _told(numbers: Sequence[str]) -> str:
-    shown = f"{'customer' if len(numbers) == 1 else 'customers'} {', '.join(numbers[:SHOWN])}"
-    return f"{shown} and {len(numbers) - SHOWN:,} more" if len(numbers) > SHOWN else shown
+def _told(count: int, numbers: Sequence[str]) -> str:
+    shown = f"{'customer' if count == 1 else 'customers'} {', '.join(numbers)}"
+    return f"{shown} and {count - len(numbers):,} more" if count > len(numbers) else shown
 
 
 _SELECT = (
@@ -82,7 +97,8 @@ _SELECT = (
     " JOIN subject_key k ON k.customer_id = c.id WHERE c.id > :after"
 )
 _ALL = f"{_SELECT} ORDER BY c.id LIMIT :most"
+# A value for each customer and no join, so that no planner reads the whole audience for every chunk.
 _OTHERS = (
-    f"{_SELECT} AND NOT EXISTS (SELECT 1 FROM audience_member m WHERE m.audience_id = :audience"
-    " AND m.customer_id = c.id AND m.state = 'due' AND m.id > :opened) ORDER BY c.id LIMIT :most"
+    f"{_SELECT} AND coalesce((SELECT m.id FROM audience_member m WHERE m.audience_id = :audience"
+    " AND m.customer_id = c.id AND m.state = 'due'), 0) <= :opened ORDER BY c.id LIMIT :most"
 )

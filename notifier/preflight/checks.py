@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from notifier.channels import Finding
 from notifier.notices import Rendered
-from notifier.preflight.naming import split_words
+from notifier.preflight.naming import folded_words
 
 LARGEST = 100_000
 """Bytes of a whole message; some mail programs cut longer ones short."""
@@ -190,7 +190,7 @@ class Neighbours:
 
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a text, case folded and without accents."""
-    return tuple(split_words(text.casefold()))
+    return tuple(folded_words(text))
 
 
 def _inside(words: tuple[str, ...], at: int, name: tuple[str, ...], mine: tuple[str, ...]) -> bool:

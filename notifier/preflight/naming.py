@@ -55,7 +55,7 @@ class SharedNames:
 
     def places(self, name: str) -> set[str]:
         """Return where the texts say ``name``, such as ``en what_happened 2``; nothing for most names."""
-        words = split_words(name.casefold())
+        words = folded_words(name)
         if self._words.isdisjoint(words):  # Nearly always, and this runs for every customer.
             return set()
         return {place for pair in _pairs_of(words) for place in self._places.get(pair, ())}
@@ -79,8 +79,14 @@ def _sayings(part: Any, place: str = "") -> Iterator[tuple[str, str]]:
             yield from _sayings(inner, f"{place} {number}")
 
 
-def split_words(text: str) -> list[str]:
-    """Return the words of a text in its own case, without accents, punctuation and what nobody sees."""
+def folded_words(text: str) -> list[str]:
+    """Return the words of a text, case folded, without accents, punctuation and what nobody sees."""
+    if text.isascii():
+        return _split(text.lower())
+    return [word.casefold() for word in _split(text)]  # Mathematical letters have a case only once split.
+
+
+def _split(text: str) -> list[str]:
     if text.isascii():
         return text.split() if text.replace(" ", "").isalpha() else _WORD.findall(text)
     return _WORD.findall(_DROPPED.sub("", unicodedata.normalize("NFKD", text)))
@@ -105,7 +111,7 @@ def _pairs_of(words: Iterable[str]) -> set[str]:
 
 def _pairs_said(text: str) -> set[str]:
     """Return the pairs of words in a text that could be somebody's name."""
-    every = _full(split_words(text))
+    every = _full(_split(text))
     words = ["" if word[0].islower() else word.casefold() for word in every]
     bare = [word for word, plain in zip(words, every, strict=True) if plain.casefold() not in _SMALL]
     found: set[str] = set()

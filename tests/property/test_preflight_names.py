@@ -5,7 +5,9 @@ from __future__ import annotations
 import email
 import email.policy
 import os
+import unicodedata
 from functools import cache
+from typing import Literal
 
 import orjson
 from hypothesis import given, settings
@@ -14,12 +16,14 @@ from hypothesis import strategies as st
 from notifier import notices
 from notifier.keys import Keys
 from notifier.preflight.making import Maker, Member, Recipe, known_dictionary, new_dictionary
+from notifier.preflight.naming import SharedNames
 from notifier.settings import EmailSettings
 from tests.audiences import FACTS
 
 KEYS = Keys.generate()
 PIECES = st.sampled_from(["\r\n", "Bcc: ", "{{", "}}", "%", "<", ">", '"', "'", "&", "@", "://", "\u202e", "\u2066",
                           "=?utf-8?q?", "?=", "\0", "\ud800", ",", ";", "None"])  # fmt: skip
+WORDS = st.text(st.characters(categories=("Lu", "Lo"), exclude_characters="ªº"), min_size=2, max_size=6)
 NAMES = st.lists(st.one_of(st.text(max_size=12), PIECES), max_size=8).map("".join)
 
 
@@ -66,3 +70,21 @@ def test_everybody_of_a_chunk_comes_out_once(names: list[str]) -> None:
     members = [_member(name)._replace(id=number) for number, name in enumerate(names)]
     made, aside = _maker().chunk(members)
     assert sorted([one.member for one in made] + [one.member for one in aside]) == list(range(len(names)))
+
+
+@given(st.lists(WORDS, min_size=2, max_size=4).map(" ".join), st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
+@settings(max_examples=200, deadline=None)
+def test_any_name_of_words_is_found_in_a_text(name: str, form: Literal["NFC", "NFD", "NFKC", "NFKD"]) -> None:
+    """In every script, however it is composed, between whatever punctuation stands around it."""
+    said = unicodedata.normalize(form, name)
+    shared = SharedNames({"texts": {"en": {"summary": f"the account “{said}” was used"}}})
+    assert shared.places(name) == {"en summary"}
+    assert shared.places(name.casefold()) == {"en summary"}
+
+
+@given(NAMES, NAMES)
+@settings(max_examples=150, deadline=None)
+def test_looking_for_a_name_never_fails(name: str, text: str) -> None:
+    """Whatever stands in name and text; and a text without words names nobody."""
+    assert SharedNames({"texts": {"en": {"summary": text}}}).places(name) <= {"en summary"}
+    assert SharedNames({"texts": {"en": {"summary": "... 12"}}}).places(name) == set()
