@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,15 +76,16 @@ async def forecast(tx: Transaction, announcement_id: int, *, limit: float = 0) -
 
     held = [row for row in left if row.state == "held"]
     if not halted and not (held and held[0].next_fire_at is None):
-        return Forecast(remaining, rate, done(now), deadline)
+        return Forecast(remaining, rate, await asyncio.to_thread(done, now), deadline)
+    # With windows in hundreds of time zones it takes seconds: in a thread, leases go on being renewed.
     return Forecast(
         remaining,
         rate,
         None,
         deadline,
         stopped=True,
-        finish_if_resumed=done(now),
-        go_on_by=_latest(done, now, deadline),
+        finish_if_resumed=await asyncio.to_thread(done, now),
+        go_on_by=await asyncio.to_thread(_latest, done, now, deadline),
     )
 
 
