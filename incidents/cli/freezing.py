@@ -63,7 +63,7 @@ def freeze(
                 " which nobody has announced. Tell them first:"
             )
         for one in [*waiting, made]:
-            out.print(f"  {_next(one)}", markup=False)
+            out.print(f"Next: {_next(one)}", markup=False)
 
     app.show({**_plain(made), "unannounced": [one.code for one in waiting]}, human)
 
@@ -178,7 +178,9 @@ def announce(
 
     def human() -> None:
         out.print(f"[bold]{escape(made['announcement'])}[/] is drafted. Nobody has been told anything yet.")
-        out.print("Next: preflight it, and have a second operator approve it.")
+        out.print(
+            f"Next: notifier announcements preflight {made['announcement']} --operator HANDLE", markup=False
+        )
 
     app.show(made, human)
 
@@ -212,6 +214,9 @@ def _plain(audience: Audience) -> dict[str, Any]:
     return {**asdict(audience), "frozen_at": utc(from_instant(audience.frozen_at))}
 
 
+_COUNTED = {"state": "stands", "reason": "why not due", "channel": "reachable by"}
+
+
 def _print(audience: Audience) -> None:
     out.print(
         f"[bold]{audience.code}[/] ({audience.kind}): {persons(audience.people)},"
@@ -221,7 +226,11 @@ def _print(audience: Audience) -> None:
     for name, counted in audience.counts.items():
         if isinstance(counted, dict):
             parts = sorted(counted.items(), key=lambda pair: -pair[1])
-            table.add_row(name, escape(", ".join(f"{word} {count}" for word, count in parts[:12])))
+            words = ", ".join(
+                f"{word.replace('-', ' ') if name == 'state' else word} {count:,}"
+                for word, count in parts[:12]
+            )
+            table.add_row(_COUNTED.get(name, name), escape(words))
         else:
             table.add_row(name.replace("_", " "), str(counted))
     table.add_row("root", audience.root)

@@ -168,12 +168,14 @@ def _next_steps(home: Path, made: Installed) -> None:
     out.print(f"  {CONFIGURATION}  every setting with its meaning: read it and set what is yours")
     out.print("  keys/          keep a copy apart from the store's backups: without it nothing can be read")
     out.print("  state/         the store, unless it is on PostgreSQL")
-    out.print("\nThe log's public key, for whoever is to check the audit trail (publish it now):")
+    publish = "" if made.settings.drill else " (publish it now)"
+    out.print(f"\nThe log's public key, for whoever is to check the audit trail{publish}:")
     out.print(f"  {escape(made.vkey)}")
     where = "" if home == Path.cwd() else f"--home {shlex.quote(str(home))} "
     out.print("\nNext:")
-    out.print(f"  notifier {where}operators add HANDLE      enrol the first two people", markup=False)
-    out.print(f"  notifier {where}customers import FILE     bring in the customers", markup=False)
-    out.print(
-        f"  notifier {where}serve                     start the worker and the check page", markup=False
-    )
+    for command, what in (
+        ("operators add HANDLE --email ADDRESS", "enrol the first two people"),
+        ("customers import FILE", "bring in the customers"),
+        ("serve", "start the worker and the check page"),
+    ):
+        out.print(f"  notifier {where}{command:<38}{what}", markup=False)

@@ -128,7 +128,11 @@ def _make(app: Application, code: str, operator: str, *, again: bool) -> None:
             out.print(f"could be better: {warning}", markup=False)
         if counts.needs_repair:
             out.print(f"What to do for the {counts.needs_repair:,}: notifier announcements set-aside {code}")
-        out.print(f"Next: notifier announcements show {code}, then approve-locale and approve.", markup=False)
+        out.print(
+            f"Next: read it with `notifier announcements show {code}`, then approve-locale, and approve "
+            "by a second operator.",
+            markup=False,
+        )
 
     app.show({**asdict(counts), "unaccounted": counts.unaccounted}, human)
     if counts.needs_repair:
@@ -268,7 +272,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(what)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -38,7 +38,7 @@ async def identify(app: Application, store: Store, operator: str, *, fresh: bool
     if not fresh and await _in_session(app, store, keys, handle):
         return handle
     password = ask_secret(f"Password of {handle}: ")
-    code = ask_line("Code: ")
+    code = ask_line(f"Code of {handle}: ")
     await authenticate(store, keys, handle, password, code)
     if not fresh:
         await open_session(app, store, handle)

@@ -41,7 +41,8 @@ def preview(
     worst: Annotated[bool, typer.Option("--worst", help="The hardest rows of the audience instead.")] = False,
     locale: Annotated[str, typer.Option(help="Another language than the person's.")] = "",
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Write .html and .txt files here. They hold personal data.")
+        Path | None,
+        typer.Option("--out", help="Write .html and .txt files here instead: personal data."),
     ] = None,
 ) -> None:
     """Show the notice of a real customer, or of the audience's hardest rows."""
@@ -78,12 +79,14 @@ def _as_json(one: Preview, files: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _show(made: list[Preview], files: dict[str, list[str]]) -> None:
+    """Print the notices, or where they are if they were written to files."""
     for one in made:
         out.rule(f"{one.case}, {one.locale} ({one.status})")
-        out.print(f"Subject: {one.rendered.subject}\n", markup=False)
-        out.print(one.rendered.text, markup=False)
-        for path in files.get(one.case, ()):
-            out.print(f"written: {path}", markup=False)
+        if one.case in files:
+            for path in files[one.case]:
+                out.print(f"written: {path}", markup=False)
+        else:
+            out.print(f"Subject: {one.rendered.subject}\n\n{one.rendered.text}", markup=False)
 
 
 @app.command()

@@ -135,7 +135,7 @@ def login(context: typer.Context, handle: Handle) -> None:
     async def act() -> None:
         check_handle(handle)
         async with app.store() as store:
-            password, code = ask_secret(f"Password of {handle}: "), ask_line("Code: ")
+            password, code = ask_secret(f"Password of {handle}: "), ask_line(f"Code of {handle}: ")
             await authenticate(store, app.load_keys(), handle, password, code)
             await open_session(app, store, handle)
         out.print(f"{handle} may act on this machine, as this user, for 15 minutes.")

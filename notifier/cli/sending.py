@@ -68,7 +68,8 @@ async def _status(app: Application, code: str) -> None:
     }
 
     def human() -> None:
-        out.print(f"[bold]{escape(code)}[/]  {announcement.state}, {announcement.control}")
+        stopped = "" if announcement.control == "run" else f", {announcement.control}"
+        out.print(f"[bold]{escape(code)}[/]  {announcement.state}{stopped}")
         out.print(account_table(account))
         out.print(f"unaccounted: {account.unaccounted}")
         for row in waves:
@@ -78,7 +79,10 @@ async def _status(app: Application, code: str) -> None:
             out.print(
                 f"hold {row.id}, {row.kind}: {row.reason} (see: notifier announcements holds)", markup=False
             )
-        out.print(forecast_line(ahead))
+        if account.not_released:
+            out.print(f"Not released yet; see: notifier announcements show {code}", markup=False)
+        else:
+            out.print(forecast_line(ahead))
 
     app.show(value, human)
 

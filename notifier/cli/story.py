@@ -165,8 +165,9 @@ def _standing(one: Membership) -> str:
 
 def _print_announcement(one: AnnouncementTold) -> None:
     released = f"released {_moment(one.released_at)}" if one.released_at else "not released"
+    state = "" if one.state == "released" else f"{one.state}, "
     revision = f" revision {one.revision}" if one.revision > 1 else ""
-    out.print(f"  announcement {escape(one.code)}{revision}: {one.state}, {released}")
+    out.print(f"  announcement {escape(one.code)}{revision}: {state}{released}")
     if one.set_aside:
         _say(f"    set aside, needs repair: {one.set_aside}")
 

@@ -71,7 +71,7 @@ def _phrasing(prose: str, words: int) -> Iterator[Finding]:
     for code, pattern, detail in _PHRASES:
         if re.search(pattern, prose, re.IGNORECASE):
             yield Finding(code, detail)
-    if "!" in prose or re.search(r"\b[A-Z]{5,}(?: [A-Z]{2,})*\b", prose):
+    if "!" in prose or re.search(r"\b[A-Z]{5,}\b(?!-\d)", prose):
         yield Finding("shouting", "an exclamation mark or a word in capitals")
 
 

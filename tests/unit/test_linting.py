@@ -155,3 +155,10 @@ def test_contrast_is_that_of_the_standard():
     assert contrast("#000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
     assert contrast("var(--ink)", "#ffffff") is None
+
+
+def test_an_incident_code_does_not_shout() -> None:
+    """The code of a drill stands in every notice of it; a word in capitals is still found."""
+    said = "The incident has the number DRILL-2026-001 and nobody is alarmed by it."
+    assert "shouting" not in {one.code for one in check_language(said)}
+    assert "shouting" in {one.code for one in check_language(f"{said} URGENT news is here for you.")}
