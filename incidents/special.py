@@ -101,9 +101,7 @@ async def _contacts(tx: Transaction, keys: Keys, incident: Incident) -> None:
     opened = await open_details(
         tx, keys, {row.id: row.sealed for row in rows}, {row.id: row.customer_id for row in rows}
     )
-    details = {
-        one: _joined([opened.get(row.id, {}) for row in several]) for one, several in by_person.items()
-    }
+    details = {one: _told([(row, opened.get(row.id, {})) for row in of]) for one, of in by_person.items()}
     sealed = await seal_details(tx, keys, details)
     await _insert(tx, (_merged(one, several, sealed.get(one)) for one, several in by_person.items()))
 
@@ -115,6 +113,25 @@ def _merged(customer_id: int, rows: list[Any], sealed: bytes | None) -> tuple[ob
     excluded = rows[0].excluded
     variant = "person" if own else "account"
     return (customer_id, rows[0].id, variant, word_set(ordered(words)), compromised, excluded, sealed)
+
+
+def _told(several: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
+    """Return the details of one notice. A reader's own data and the accounts' are kept apart in it."""
+    own = [(row, one) for row, one in several if row.via_account_id == 0]
+    if not own or len(own) == len(several):
+        return _joined([one for _row, one in several])
+    ((row, one),) = own
+    accounts = [(row, one) for row, one in several if row.via_account_id]
+    return {
+        **one,
+        "own": _codes(row),
+        "accounts": [{**one, "categories": _codes(row)} for row, one in accounts],
+    }
+
+
+def _codes(row: Any) -> dict[str, bool]:
+    """Return a row's data categories as keys: unlike texts, keys are seen by the templates as they are."""
+    return dict.fromkeys(row.categories.split(), True)
 
 
 def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:

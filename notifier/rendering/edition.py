@@ -58,14 +58,13 @@ class Edition:
             note_missing(f"words.{reader.variant}")
         if not reader.categories:
             note_missing("person.categories")
-        new = ordered(reader.new_categories)
-        known = tuple(code for code in ordered(reader.categories) if code not in new)
-        every = ordered((*known, *new))
+        # A contact's own data, where it stands beside that of accounts they are told about.
+        own = reader.details.get("own") if isinstance(reader.details, Mapping) else None
+        mine = own or (*reader.categories, *reader.new_categories)
+        new = tuple(code for code in ordered(reader.new_categories) if code in mine)
+        known = tuple(code for code in ordered(reader.categories) if code in mine and code not in new)
         texts = self._texts_for(reader.variant)
-        lists = {key: _merged(texts.get(key, {}), every) for key in ("consequences", "advice")}
-        for key, items in lists.items():
-            if not items:
-                note_missing(f"texts.{self.locale}.{key}")
+        lists = self._lists(reader.variant, (*known, *new))
         return {
             **self._base,
             **{
@@ -74,7 +73,11 @@ class Edition:
                 if key in texts
             },
             **lists,
-            "update": self._base["kind"] == "update" or reader.variant == "update" or bool(new),
+            "update": self._base["kind"] == "update"
+            or reader.variant == "update"
+            or bool(reader.new_categories),
+            "accounts": self._accounts(reader) if own else [],
+            "say_account": Speaker(self.words, "account", sandbox),
             "variant": reader.variant,
             "categories": self._labelled(known, reader.details),
             "new_categories": self._labelled(new, reader.details),
@@ -84,6 +87,33 @@ class Edition:
             "number": self._calendar.number,
             "say": Speaker(self.words, reader.variant, sandbox),
         }
+
+    def _lists(self, variant: str, codes: Iterable[str]) -> dict[str, list[str]]:
+        texts, every = self._texts_for(variant), ordered(codes)
+        lists = {key: _merged(texts.get(key, {}), every) for key in ("consequences", "advice")}
+        for key, items in lists.items():
+            if not items:
+                note_missing(f"texts.{self.locale}.{key}")
+        return lists
+
+    def _accounts(self, reader: Reader) -> list[Named]:
+        """Return each account that a contact is told about, beside their own data, with its own lists."""
+        made = []
+        for one in reader.details.get("accounts", ()):
+            codes = ordered(one["categories"])
+            new = tuple(code for code in codes if code in reader.new_categories)
+            made.append(
+                Named(
+                    "account",
+                    subject=one["subject"],
+                    records=one.get("records", ()),
+                    count=one.get("count", 0),
+                    categories=self._labelled((code for code in codes if code not in new), one),
+                    new_categories=self._labelled(new, one),
+                    **self._lists("account", codes),
+                )
+            )
+        return made
 
     def _labelled(self, codes: Iterable[str], details: Any) -> list[Named]:
         hints = details.get("hints", {}) if isinstance(details, Mapping) else {}

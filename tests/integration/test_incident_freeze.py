@@ -204,6 +204,14 @@ async def test_an_account_contact_gets_one_notice(store: Store, keys: Keys) -> N
     await affect(store, incident, "number = boss", "name")
     again = await members(store, (await _freeze(store, keys, incident, replace=frozen.code)).code)
     assert (again["boss"].variant, again["boss"].categories) == ("person", " password-hash email name ")
+    both = orjson.loads(
+        keys.subject(row.uid, bytes(row.wrapped)).open(bytes(again["boss"].sealed), b"member")
+    )
+    assert both["own"] == {"name": True}
+    assert [(one["subject"], one["records"], sorted(one["categories"])) for one in both["accounts"]] == [
+        ("Alpha", ["a1"], ["email", "password-hash"]),
+        ("Beta", ["b1"], ["email", "password-hash"]),
+    ]
 
 
 async def test_a_top_up_has_only_what_is_new(store: Store, keys: Keys) -> None:

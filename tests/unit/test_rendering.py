@@ -315,3 +315,37 @@ def test_digest_and_status_tell_of_the_texts(tmp_path, renderer):
     changed = own(tmp_path, "body.txt", "{{ brand }}")
     assert changed.digest(NOTICE, "en") != renderer.digest(NOTICE, "en") == Renderer().digest(NOTICE, "en")
     assert changed.digest(NOTICE, "de") == renderer.digest(NOTICE, "de")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_contact_affected_in_person_has_two_lists(renderer, locale):
+    """What was exposed of the account stands under the account, with what it means, never as the reader's."""
+    account = {
+        "subject": "Example GmbH",
+        "categories": {"password": True, "health": True},
+        "records": ["R-17"],
+        "count": 1,
+    }
+    details = {"own": {"name": True}, "accounts": [account], "records": ["order 9"]}
+    person = Person("Bo Example", "update", ("name", "password", "health"), ("health",), details)
+    notice = rendered(renderer, locale, person=person)
+    words = renderer.words(NOTICE, locale)
+    own, theirs = notice.text.split("Example GmbH", 1)
+    for code, part, other in (("name", own, theirs), ("password", theirs, own), ("health", theirs, own)):
+        assert f"- {words.labels[code]}\n" in part
+        assert f"- {words.labels[code]}\n" not in other
+    assert "order 9" in own
+    assert "R-17" in theirs
+    assert theirs.count("R-17") == notice.html.count("R-17") == 1
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("variant", ["guardian", "next-of-kin", "account"])
+def test_what_is_about_others_is_not_said_to_be_about_the_reader(renderer, locale, variant):
+    """None of the sentences that speak of the reader's own information stands in it."""
+    details = {"subject": "Example GmbH", "records": ["R-17"]}
+    text = rendered(renderer, locale, person=Person("Bo", variant, ("name",), details=details)).text
+    plain = renderer.words(NOTICE, locale).plain
+    assert plain["information_intro"] not in text
+    assert plain["information_own"] not in text
+    assert plain["why"].partition("{brand}")[2] not in text
