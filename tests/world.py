@@ -11,6 +11,7 @@ import orjson
 from sqlmodel import SQLModel
 
 from notifier import notices
+from notifier.announcements import canonical_digest
 from notifier.audiences import seal
 from notifier.audit.entry import Event
 from notifier.engine.planning import PlanCounts, plan
@@ -143,6 +144,9 @@ async def announcement(store: Store, keys: Keys, audience: int, details: Mapping
             )
         columns = ("reference", "announcement_id", "member_id", "channel", "occasion", "locale")
         await tx.insert_many("notice", (*columns, "dictionary_id", "digest", "size", "sealed"), records)
+        audience_code = await tx.scalar("SELECT code FROM audience WHERE id = :id", id=audience)
+        written = {"facts_digest": canonical_digest({}), "plan_digest": canonical_digest(details)}
+        tx.record(Event("announcement:drafted", {"announcement": CODE, "audience": audience_code, **written}))
         tx.record(Event("announcement:preflighted", {"announcement": CODE}))
     return made_id
 

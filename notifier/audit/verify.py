@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from notifier.audit import checks, ends
+from notifier.audit import checks, ends, said
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
 from notifier.audit.published import published
@@ -38,7 +38,7 @@ async def verify(
     # Read before the store's view is taken: it may only lie behind.
     marks = _marks(report, high_water, memory)
     async with store.read() as tx:
-        wanted = checks.COMMITMENTS.union(ends.WANTED, *(check.wanted for check in also))
+        wanted = checks.COMMITMENTS.union(ends.WANTED, said.WANTED, *(check.wanted for check in also))
         replay = Replay(tx, report, verifier, marks=marks, wanted=wanted, watch=watch)
         await replay.run()
         report.size, report.root = replay.tree.size, replay.tree.root().hex()
@@ -50,6 +50,8 @@ async def verify(
         await checks.commitments(tx, report, replay.kept)
         await ends.ends(tx, report, replay.kept)
         await ends.approvals(tx, report, replay.kept)
+        await said.announcements(tx, report, replay.kept)
+        await said.locales(tx, report, replay.kept)
         for check in also:
             await check.run(tx, report, replay.kept)
         shown = await published(tx)

@@ -172,6 +172,27 @@ async def test_a_changed_approval_is_found(case: Case, act: str, tmp_path: Path)
     assert found == {"approval-lost"} | ({"approval-differs"} if "DELETE" not in act else set())
 
 
+@pytest.mark.parametrize(
+    ("code", "act"),
+    [
+        ("announcement-differs", """UPDATE announcement SET facts = '{"texts": {}}'"""),
+        ("announcement-differs", """UPDATE announcement SET plan = '{"waves": 2}'"""),
+        ("announcement-differs", "UPDATE announcement SET state = 'cancelled', closed_because = 'x'"),
+        ("announcement-unrecorded", "UPDATE announcement SET code = 'OTHER'"),
+        ("announcement-lost", "UPDATE announcement SET code = 'OTHER'"),
+        ("locale-differs", "UPDATE locale_approval SET operator = 'alice'"),
+        ("locale-differs", "UPDATE locale_approval SET digest = 'other'"),
+        ("locale-lost", "DELETE FROM locale_approval"),
+    ],
+)
+async def test_changed_words_are_found(case: Case, code: str, act: str, tmp_path: Path) -> None:
+    """What is said, when, and who read it is held against the trail."""
+    log = Log.of(case.store, tmp_path)
+    assert (await checked(log)).findings == []
+    await damage(log, act)
+    assert code in (await checked(log)).counts
+
+
 async def test_alone_only_where_allowed_with_a_reason_on_record(case: Case) -> None:
     """The configuration may allow it: a reason is needed, the countdown is longer, the trail says so."""
     case.settings = settings_in(case.settings.home, approval=ApprovalSettings(alone_allowed=True))

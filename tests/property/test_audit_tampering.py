@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from incidents.trail import CHECKS
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.report import Report
@@ -88,7 +89,11 @@ def tamper(whole: Path, scratch: Path, statement: str, params: tuple[object, ...
         store = Store.open(f"sqlite+aiosqlite:///{scratch / 'store.db'}", origin=ORIGIN)
         outside = HighWater(whole / "outside" / "high_water", KEY.verifier)
         report = await verify(
-            store, KEY.verifier, high_water=outside, memory=HighWater(scratch / "seen", KEY.verifier)
+            store,
+            KEY.verifier,
+            high_water=outside,
+            memory=HighWater(scratch / "seen", KEY.verifier),
+            also=CHECKS,
         )
         await store.close()
         return report
