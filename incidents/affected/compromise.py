@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from incidents.affected import rules
 from incidents.affected.acts import read_note, require_open
@@ -20,8 +19,6 @@ from notifier.customers.sealing import Sealer
 from notifier.errors import BadInput
 from notifier.keys import Keys
 from notifier.store import Transaction
-
-_CHUNK = 500
 
 
 @dataclass(slots=True)
@@ -94,7 +91,7 @@ async def compromise_addresses(
     result = CompromisedList()
     sealer = Sealer(keys)
     before = await rules.concerned(tx, incident)
-    for chunk in _chunks(listed.entries()):
+    for chunk in listed.chunks():
         result.rows += len(chunk)
         found: dict[bytes, None] = {}
         for entry in chunk:
@@ -142,8 +139,3 @@ async def _mark(
     )
     result.points += len(points)
     result.waiting += len(indexes) - len({bytes(row.folded_index) for row in points})
-
-
-def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    while chunk := list(islice(entries, _CHUNK)):
-        yield chunk

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from notifier.errors import BadInput
 Kind = Literal["number", "email", "phone"]
 KINDS: tuple[Kind, ...] = ("number", "email", "phone")
 MAX_CELL = 4000
+_CHUNK = 500
 _VALUE = re.compile(r"[^\s,;|%\x00-\x1f\x7f-\x9f]{1,254}|\+?[0-9][0-9 ()./-]{3,40}")
 """One value alone on a line: a number, an e-mail address, or a phone number with its spaces."""
 _CALLED = {
@@ -101,6 +102,12 @@ class PeopleList:
                 if meaning and (written := cell.strip()):
                     values.setdefault(meaning, written)
             yield Entry(row.line, cells, values)
+
+    def chunks(self) -> Iterator[list[Entry]]:
+        """Yield the rows some hundreds at a time."""
+        entries = self.entries()
+        while chunk := list(islice(entries, _CHUNK)):
+            yield chunk
 
     def _lines(self) -> Iterator[Entry]:
         with self._path.open(encoding=self._plain_encoding, errors="replace") as file:

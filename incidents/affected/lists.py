@@ -7,9 +7,8 @@ are used. People who are no customers come in where that is asked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
@@ -28,7 +27,6 @@ from notifier.customers.values import word_set
 from notifier.keys import Keys
 from notifier.store import Transaction
 
-_CHUNK = 500
 UNMATCHED = "unmatched"
 AMBIGUOUS = "ambiguous"
 INVALID = "invalid"
@@ -107,7 +105,7 @@ async def by_list(
     result = ListResult()
     digest = listed.digest()
     await open_stage(tx)
-    for chunk in _chunks(listed.entries()):
+    for chunk in listed.chunks():
         result.rows += len(chunk)
         staged, problems = await _resolve(tx, keys, chunk, options, result, actor=actor)
         result.problems += problems
@@ -222,8 +220,3 @@ async def _keep_problems(
             for one in problems
         ),
     )
-
-
-def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    while chunk := list(islice(entries, _CHUNK)):
-        yield chunk

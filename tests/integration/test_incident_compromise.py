@@ -124,3 +124,28 @@ async def test_only_unreadable_addresses_are_refused(store: Store, keys: Keys, t
         await _mark(store, keys, incident, tmp_path / "l", "rubbish@@x\n")
     async with store.read() as tx:
         assert await tx.scalar("SELECT count(*) FROM affected_act") == 0
+
+
+async def test_a_guardians_marked_address_is_not_used_for_the_ward(
+    store: Store, keys: Keys, tmp_path: Path
+) -> None:
+    """Though only the ward is affected, and the guardian is marked before."""
+    parent = person("parent", "parent@example.com")
+    child, heir = (
+        person("child", marks=("minor",), guardian="parent"),
+        person("heir", marks=("deceased",), guardian="parent"),
+    )
+    await add(store, keys, [parent, child, heir])
+    incident = await declared(store)
+    assert (await _mark(store, keys, incident, tmp_path / "l", "parent@example.com\n")).waiting == 1
+    await affect(store, incident, "number in (child, heir)")
+    assert set((await _frozen(store, keys, incident)).values()) == {("needs-channel", "compromised")}
+
+
+async def test_employees_and_the_court_protected_are_told_like_everybody(store: Store, keys: Keys) -> None:
+    """Their marks are for selections: by themselves they hold nobody back."""
+    marks = ("employee", "court-protected")
+    await add(store, keys, [person(mark, f"{mark}@example.com", marks=(mark,)) for mark in marks])
+    incident = await declared(store)
+    await affect(store, incident)
+    assert await _frozen(store, keys, incident) == dict.fromkeys(marks, ("due", ""))
