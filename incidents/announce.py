@@ -125,7 +125,8 @@ async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
     if taken := next((row.code for row in rows if row.state != "cancelled"), None):
         raise Refused(
             f"this audience has the announcement {taken} already",
-            advice="Nobody is told the same facts twice: cancel that one first, or freeze a top-up.",
+            advice="Nobody is told the same facts twice. Go on with it"
+            f" (`notifier announcements show {taken}`), or freeze a top-up.",
         )
     if await told.may_have_left(tx, audience):
         raise Refused(
@@ -143,7 +144,8 @@ async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
         if one.id < audience.id:
             raise Refused(
                 f"{one.code} was not announced: {persons(one.counts['state']['due'])} would be left out",
-                advice=f"Announce to {one.code} first; or replace it with `freeze --replace {one.code}`.",
+                advice="Announce to it first:"
+                f" `notifier incidents announce {one.subject} --audience {one.code} --operator HANDLE`.",
             )
     if never := await precedence.never_told(tx, audience.id):
         raise Refused(

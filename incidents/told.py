@@ -19,10 +19,6 @@ _STANDS = (
     f" WHERE d.member_id = m.id AND ({MAY_HAVE_LEFT}"
     f" OR ({WAITS} AND n.state <> 'cancelled')))"
 )
-_ANNOUNCED = (
-    "SELECT DISTINCT n.audience_id FROM announcement n JOIN audience u ON u.id = n.audience_id"
-    " WHERE u.subject = :subject"
-)
 _OURS = (
     "'content-refused', 'too-big', 'needs-smtputf8', 'stray-line-end', 'stray-nul', 'not-one-reader',"
     " 'return-path-invalid'"
@@ -42,17 +38,25 @@ def replaced(audiences: Sequence[Audience]) -> set[str]:
 
 async def unannounced(tx: Transaction, audiences: Sequence[Audience]) -> list[Audience]:
     """Return those with people who are due a notice, which nobody has announced and none has replaced."""
-    out = replaced(audiences)
-    announced = (
-        {row.audience_id for row in await tx.rows(_ANNOUNCED, subject=audiences[0].subject)}
-        if audiences
-        else set()
-    )
+    out, announced = replaced(audiences), await announcements(tx, audiences)
     return [
         one
         for one in audiences
-        if one.code not in out and one.id not in announced and one.counts.get("state", {}).get("due")
+        if one.code not in out and not announced[one.code] and one.counts.get("state", {}).get("due")
     ]
+
+
+async def announcements(tx: Transaction, audiences: Sequence[Audience]) -> dict[str, dict[str, str]]:
+    """Return, for each audience's code, its announcements with their states, the oldest first."""
+    found: dict[str, dict[str, str]] = {one.code: {} for one in audiences}
+    for row in await tx.rows(
+        "SELECT u.code AS audience, n.code, n.state FROM announcement n JOIN audience u"
+        " ON u.id = n.audience_id WHERE u.subject = :subject ORDER BY n.id",
+        subject=audiences[0].subject if audiences else "",
+    ):
+        if row.audience in found:
+            found[row.audience][row.code] = row.state
+    return found
 
 
 async def may_have_left(tx: Transaction, audience: Audience) -> bool:

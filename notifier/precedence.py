@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from notifier.announcements import UNRELEASED, Announcement
-from notifier.approvals import NEXT
 from notifier.deliveries import State
 from notifier.errors import Refused
 from notifier.store import Transaction
@@ -34,6 +33,12 @@ _EARLIER = (
     "audience_member o JOIN audience v ON v.id = o.audience_id"
     " JOIN audience u ON u.id = m.audience_id AND u.subject <> '' AND v.subject = u.subject AND v.id < u.id"
 )
+_STANDING = {
+    "draft": "a draft: `notifier announcements preflight` makes its notices",
+    "preflighted": "waiting to be approved by a second operator: `notifier announcements approve`",
+    "approved": "approved: `notifier announcements release` starts its countdown",
+    "countdown": "in its countdown: try again when that has ended",
+}
 _OWN = "o.customer_id = m.customer_id AND o.state = 'due'"
 _NEVER_TOLD = (
     f"m.state = 'due' AND m.new_categories <> '' AND NOT EXISTS (SELECT 1 FROM {_EARLIER}"
@@ -71,7 +76,7 @@ async def check(tx: Transaction, now: Announcement) -> None:
             raise Refused(
                 f"{now.code} goes out after {earlier.code}, which is not released:"
                 f" {persons(shared)} would read what is new before their first notice",
-                advice=f"Release {earlier.code} first. {NEXT[earlier.state]}",
+                advice=f"{earlier.code} is {_STANDING[earlier.state]}.",
             )
     if never := await never_told(tx, now.audience_id):
         raise Refused(

@@ -26,6 +26,24 @@ from notifier.release import revise
 from notifier.words import persons
 
 app = typer.Typer()
+_LABELS = {
+    "state": "people",
+    "reason": "why not",
+    "variant": "notices",
+    "channel": "reached by",
+    "country": "country",
+    "locale": "language",
+    "open_duplicates": "open duplicates",
+}
+_WORDS = {
+    "due": "to be told",
+    "needs-channel": "need another channel",
+    "person": "first notice",
+    "account": "for an account",
+    "guardian": "to a guardian",
+    "next-of-kin": "to the next of kin",
+}
+"""What the codes of an audience's counts mean to those who read them."""
 
 
 @app.command("freeze")
@@ -60,7 +78,7 @@ def freeze(
             people = persons(one.counts["state"]["due"])
             out.print(
                 f"[bold yellow]Not told yet, and not in this audience:[/] {people} of {one.code},"
-                " which nobody has announced. Tell them first:"
+                " which nobody has announced. Tell them first."
             )
         for one in [*waiting, made]:
             out.print(f"Next: {_next(one)}", markup=False)
@@ -73,22 +91,30 @@ def list_audiences(context: typer.Context, code: Code) -> None:
     """Show the frozen audiences of an incident and their counts."""
     app = application(context)
 
-    async def act() -> tuple[list[Audience], set[str]]:
+    async def act() -> tuple[list[Audience], set[str], dict[str, dict[str, str]]]:
         async with app.store() as opened, opened.read() as tx:
             found = await audiences.about(tx, (await store.find(tx, code)).code)
-        return found, told.replaced(found)
+            return found, told.replaced(found), await told.announcements(tx, found)
 
-    found, out_of_use = run(act())
+    found, out_of_use, announced = run(act())
 
     def human() -> None:
         for one in found:
             _print(one)
+            for name, state in announced[one.code].items():
+                out.print(f"  announced by {escape(name)}: {state}")
             if one.code in out_of_use:
                 out.print("  replaced by a newer one")
+            elif not announced[one.code]:
+                out.print(f"  not announced yet: {_next(one)}", markup=False)
         if not found:
             out.print("No audience has been frozen yet.")
 
-    app.show([{**_plain(one), "replaced": one.code in out_of_use} for one in found], human)
+    value = [
+        {**_plain(one), "replaced": one.code in out_of_use, "announcements": announced[one.code]}
+        for one in found
+    ]
+    app.show(value, human)
 
 
 @app.command("facts")
@@ -223,15 +249,12 @@ def _print(audience: Audience) -> None:
         f" frozen by {escape(audience.frozen_by)} on {utc(from_instant(audience.frozen_at))}"
     )
     table = Table(box=None, show_header=False)
-    for name, counted in audience.counts.items():
+    for name, label in _LABELS.items():
+        counted = audience.counts.get(name)
         if isinstance(counted, dict):
             parts = sorted(counted.items(), key=lambda pair: -pair[1])
-            words = ", ".join(
-                f"{word.replace('-', ' ') if name == 'state' else word} {count:,}"
-                for word, count in parts[:12]
-            )
-            table.add_row(_COUNTED.get(name, name), escape(words))
-        else:
-            table.add_row(name.replace("_", " "), str(counted))
+            counted = ", ".join(f"{_WORDS.get(word, word)} {count:,}" for word, count in parts[:12])
+        if counted:
+            table.add_row(label, escape(str(counted)))
     table.add_row("root", audience.root)
     out.print(table)

@@ -215,6 +215,11 @@ def test_a_freeze_names_whom_nobody_announces_to(desk: Desk) -> None:
     assert f"notifier incidents announce {code} --audience {first['code']}" in said
     status, said = desk.say("incidents", "freeze", code, "--operator", "alice")
     assert (status, f"Not announced yet: {first['code']}, {code}/2" in said) == (1, True)
-    desk.acts("incidents", "announce", code, "--audience", first["code"])
+    made = desk.acts("incidents", "announce", code, "--audience", first["code"])["announcement"]
+    listed = desk.ask("incidents", "audiences", code)
+    assert [one["announcements"] for one in listed] == [{made: "draft"}, {}]
+    assert f"not announced yet: notifier incidents announce {code} --audience {code}/2" in desk.say(
+        "incidents", "audiences", code
+    )[1].replace("\n", " ")
     desk.acts(*affect, "--where", "country = DE", "--exposed", "health", "--as-given")
     assert desk.acts("incidents", "freeze", code)["unannounced"] == [f"{code}/2"]
