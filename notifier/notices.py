@@ -51,6 +51,11 @@ def _primed(dictionary: bytes) -> zlib._Compress:
     return zlib.compressobj(6, zlib.DEFLATED, _WINDOW, zdict=dictionary[-32_768:])
 
 
+def sample(dictionary: bytes) -> bytes:
+    """Return the message to an invented reader that a dictionary holds behind their address."""
+    return dictionary.partition(b"\n")[2]
+
+
 def unpack(packed: bytes, dictionary: bytes) -> tuple[str, bytes]:
     """Return the envelope recipient and the exact message that ``pack`` was given."""
     expand = zlib.decompressobj(_WINDOW, zdict=dictionary[-32_768:])

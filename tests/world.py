@@ -16,11 +16,14 @@ from notifier.audiences import seal
 from notifier.audit.entry import Event
 from notifier.engine.planning import PlanCounts, plan
 from notifier.keys import Keys
+from notifier.preflight.making import new_dictionary
 from notifier.store import Store, Transaction
 from notifier.store.tables import Announcement, Audience, ContactPoint, Customer, SubjectKeyRow
 
 CODE = "INC-2026-001/1/A1"
-DICTIONARY = b"Subject: Notice of data breach\r\n\r\nDear reader, this is what happened.\r\n" * 20
+DICTIONARY = new_dictionary(
+    b"Subject: Notice of data breach\r\n\r\nDear reader, this is what happened.\r\n" * 20
+)
 
 
 class PlainFinisher:

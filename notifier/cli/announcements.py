@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from notifier import notices
 from notifier.announcements import Announcement, announcement
 from notifier.approvals import Given, approval
 from notifier.cli import PARTIAL, Application, application, err, out, run
@@ -291,7 +292,7 @@ async def _texts(tx: Transaction, now: Announcement, locale: str) -> list[dict[s
     made = []
     for row in rows:
         if locale in ("", row.locale):
-            subject, text = read(bytes(row.content).partition(b"\n")[2])
+            subject, text = read(notices.sample(row.content))
             made.append({"locale": row.locale, "variant": row.variant, "subject": subject, "text": text})
     return made
 

@@ -120,7 +120,7 @@ def new_dictionary(message: bytes) -> bytes:
 
 def known_dictionary(number: int, content: bytes) -> Dictionary:
     """Return a stored dictionary with what can be read off it."""
-    return Dictionary(number, content, field_names(content.partition(b"\n")[2]))
+    return Dictionary(number, content, field_names(notices.sample(content)))
 
 
 @dataclass(frozen=True)

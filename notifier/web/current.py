@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from notifier import notices
 from notifier.clock import from_instant, to_instant
 from notifier.store import Store, Transaction
 from notifier.web.references import subject_of
@@ -61,6 +62,6 @@ class CurrentAnnouncements:
                 locale=locale,
                 standard=self._default,
             )
-            if sample and (subject := subject_of(sample.content)):
+            if sample and (subject := subject_of(notices.sample(sample.content))):
                 found.append(Current(subject, from_instant(announcement.released_at), "email"))
         return found
