@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
-from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from incidents.app import app
@@ -133,18 +132,6 @@ class House:
 
         asyncio.run(act())
         self.used.clear()
-
-    def rows(self) -> dict[str, int]:
-        """Return how many rows each table has: an unchanged store has the same."""
-        engine = create_engine(load(self.home).store_url.replace("+aiosqlite", ""))
-        with engine.connect() as connection:
-            names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars()
-            counted = {
-                name: int(connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one())
-                for name in list(names)
-            }
-        engine.dispose()
-        return counted
 
     def file(self, name: str, content: str) -> str:
         """Write a file and return its path."""

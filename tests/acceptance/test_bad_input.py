@@ -7,17 +7,17 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from click.testing import Result
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from incidents import examples
 from incidents.app import app
 from notifier.audit.log_key import LogKey
 from tests.desk import Desk
+from tests.docs import reference
 
 CODE, DRAFT = "{code}", "{code}/1/A1"
 ALICE = ("--operator", "alice")
@@ -161,13 +161,11 @@ STRANGERS = [
 ]
 
 
-def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[str]:
+def commands() -> Iterator[str]:
     """Return the name of each command."""
-    for name, one in (group or typer.main.get_command(app)).commands.items():
-        if hasattr(one, "commands"):
-            yield from commands(one, (*path, name))
-        else:
-            yield " ".join((*path, name))
+    for name, one in reference.commands():
+        if not isinstance(one, TyperGroup):
+            yield name.removeprefix("notifier ")
 
 
 @pytest.fixture(scope="module")
