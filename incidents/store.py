@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from incidents import untold
 from incidents.actions import IncidentAction
 from incidents.errors import NoSuchIncident, StepRefused
 from incidents.lifecycle import NEEDS_REASON, Order, State, Step, after
@@ -152,6 +153,8 @@ async def take_step(
     facts = _order_facts(tx, step, order)
     held_from = await _held_from(tx, incident) if step is Step.RESUME else None
     target = after(incident.state, step, held_from=held_from)
+    if step is Step.CLOSE:
+        await untold.check(tx, incident.code, incident.id)
     moved = await tx.write(
         "UPDATE incident SET state = :after WHERE id = :id AND state = :before",
         {"after": target, "id": incident.id, "before": incident.state},

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from incidents.announce import announce
+from incidents.errors import StepRefused
 from incidents.freeze import freeze
-from incidents.store import Incident, find
+from incidents.lifecycle import Step
+from incidents.store import Incident, find, take_step
 from notifier.announcements import announcement, by_code
 from notifier.approvals import due_people
 from notifier.audiences import Audience
@@ -177,6 +179,38 @@ async def test_an_update_of_what_was_cancelled_is_not_drafted(topped: Topped) ->
     third = await topped.freeze(replace=second.code)
     assert {one.variant for one in (await members(topped.store, third.code)).values()} == {"person"}
     await topped.draft(third)
+
+
+async def test_an_incident_is_not_closed_over_people_to_be_told(topped: Topped) -> None:
+    """On the list, frozen, drafted or cancelled unsent: each is named, with what to type; told, it is closed."""
+
+    async def close() -> None:
+        async with topped.store.begin() as tx:
+            await take_step(tx, topped.incident.code, Step.CLOSE, actor="alice")
+
+    async with topped.store.begin() as tx:
+        for step in (Step.NOTIFY, Step.MONITOR):
+            await take_step(tx, topped.incident.code, step, actor="alice")
+    with pytest.raises(StepRefused, match="2 people on the list and in no audience"):
+        await close()
+    audience = await topped.freeze()
+    with pytest.raises(StepRefused, match=f"2 people of {audience.code}, which nobody has announced"):
+        await close()
+    code = await topped.draft(audience)
+    async with topped.store.begin() as tx:
+        await take_step(tx, topped.incident.code, Step.MONITOR, actor="alice")
+    with pytest.raises(StepRefused, match=f"{code} is not released"):
+        await close()
+    await topped.cancel(code)
+    with pytest.raises(StepRefused, match="2 people whose announcement was cancelled"):
+        await close()
+    again = await topped.draft(audience)
+    await topped.approve(again)
+    await topped.count_down(again)
+    await topped.fire(again)
+    async with topped.store.begin() as tx:
+        await take_step(tx, topped.incident.code, Step.MONITOR, actor="alice")
+    await close()
 
 
 async def _send(topped: Topped, channel: ScriptedChannel, folder: Path) -> list[str]:

@@ -1,0 +1,62 @@
+"""Who keeps an incident from being closed: people on its list whom nobody has told or chosen not to tell."""
+
+from __future__ import annotations
+
+from incidents import told
+from incidents.errors import StepRefused
+from notifier import audiences
+from notifier.announcements import UNRELEASED
+from notifier.precedence import MAY_HAVE_LEFT
+from notifier.store import Transaction
+from notifier.words import persons
+
+_UNFROZEN = (
+    "SELECT count(DISTINCT a.customer_id) FROM affected a WHERE a.incident_id = :id AND a.excluded = ''"
+    " AND NOT EXISTS (SELECT 1 FROM audience_member m JOIN audience u ON u.id = m.audience_id"
+    " WHERE m.customer_id = a.customer_id AND u.subject = :code)"
+)
+_CANCELLED = (
+    "SELECT count(*) FROM audience u JOIN audience_member m ON m.audience_id = u.id AND m.state = 'due'"
+    " WHERE u.subject = :code AND EXISTS (SELECT 1 FROM announcement n WHERE n.audience_id = u.id)"
+    " AND NOT EXISTS (SELECT 1 FROM announcement n WHERE n.audience_id = u.id AND n.state <> 'cancelled')"
+    " AND NOT EXISTS (SELECT 1 FROM audience v JOIN audience_member o ON o.audience_id = v.id"
+    " AND o.customer_id = m.customer_id WHERE v.subject = :code AND v.id > u.id)"
+    " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id"
+    f" AND ({MAY_HAVE_LEFT} OR d.state IN ('rejected', 'bounced')))"
+)
+
+
+async def check(tx: Transaction, incident: str, incident_id: int) -> None:
+    """Refuse to close an incident while somebody is still to be told."""
+    if people := await tx.scalar(_UNFROZEN, id=incident_id, code=incident):
+        raise _refused(f"{persons(people)} on the list and in no audience", incident)
+    for one in await told.unannounced(tx, await audiences.about(tx, incident)):
+        raise StepRefused(
+            f"somebody is still to be told: {persons(one.counts['state']['due'])} of {one.code}, which nobody"
+            " has announced",
+            advice=f"`notifier incidents announce {incident} --audience {one.code} --operator HANDLE`.",
+        )
+    if people := await tx.scalar(_CANCELLED, code=incident):
+        raise _refused(f"{persons(people)} whose announcement was cancelled before it left", incident)
+    waiting = [
+        row.code
+        for row in await tx.rows(
+            "SELECT n.code, n.state FROM announcement n JOIN audience u ON u.id = n.audience_id"
+            " WHERE u.subject = :code ORDER BY n.id",
+            code=incident,
+        )
+        if row.state in UNRELEASED
+    ]
+    if waiting:
+        raise StepRefused(
+            f"somebody is still to be told: {', '.join(waiting)} is not released",
+            advice=f"Release or cancel it; `notifier announcements show {waiting[0]}` says where it stands.",
+        )
+
+
+def _refused(who: str, incident: str) -> StepRefused:
+    return StepRefused(
+        f"somebody is still to be told: {who}",
+        advice=f"`notifier incidents freeze {incident} --operator HANDLE`, then announce; or exclude them"
+        " with the reason.",
+    )
