@@ -36,9 +36,10 @@ _NEEDS_ANOTHER = "q.marks <> '' AND (q.marks LIKE '% minor %' OR q.marks LIKE '%
 
 
 async def freeze(
-    tx: Transaction, keys: Keys, incident: Incident, *, replace: str = "", actor: str
+    tx: Transaction, keys: Keys, incident: Incident, *, replace: str = "", ask_again: bool = False, actor: str
 ) -> Audience:
     """Freeze who is affected now. ``replace`` names an audience that nobody was told from: it is void then.
+    ``ask_again`` uses the addresses too that refused a notice about it.
 
     Nobody new is ``NothingNew``; an incident that is not declared is ``StepRefused``.
     """
@@ -57,7 +58,7 @@ async def freeze(
         await _may_replace(tx, earlier, replace)
     counting = [one for one in earlier if one.code != replace]
     known = await told.gather(tx, counting) if counting else False
-    await told.refused(tx, incident.code)
+    await told.refused(tx, "" if ask_again else incident.code)
     has_special = await special.gather(tx, keys, incident)
     if known:
         await growth.weigh(tx, keys, incident, has_special=has_special)
@@ -68,6 +69,7 @@ async def freeze(
         "record_digest": digest(incident.record),
         "acts": await acts(tx, incident),
         **({"replaces": replace} if replace else {}),
+        **({"asks_again": 1} if ask_again else {}),
     }
     try:
         made = await audiences.freeze(

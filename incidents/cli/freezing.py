@@ -56,6 +56,12 @@ def freeze(
         str,
         typer.Option(metavar="AUDIENCE", help="An earlier audience, not announced, that this one replaces."),
     ] = "",
+    ask_again: Annotated[
+        bool,
+        typer.Option(
+            "--ask-again", help="Use addresses that refused a notice: where the refusal was about us."
+        ),
+    ] = False,
 ) -> None:
     """Freeze who is affected now. After the first time, only who is new or has more exposed data."""
     app = application(context)
@@ -66,7 +72,9 @@ def freeze(
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
                 incident = await store.find(tx, code)
-                made = await freezing.freeze(tx, keys, incident, replace=replace, actor=actor)
+                made = await freezing.freeze(
+                    tx, keys, incident, replace=replace, ask_again=ask_again, actor=actor
+                )
                 waiting = await told.unannounced(tx, await audiences.about(tx, incident.code))
         return made, [one for one in waiting if one.id != made.id]
 

@@ -186,6 +186,17 @@ async def test_a_refused_address_is_not_asked_twice(store: Store, keys: Keys) ->
     assert await _rank(store, found["0"].contact_point_id) == 1
 
 
+async def test_refusals_that_were_about_us_are_asked_again(store: Store, keys: Keys) -> None:
+    """On the operator's word, where a relay's fault looked like the readers' refusal."""
+    incident = await _crowd(store, keys, 2)
+    code = await _announce(store, incident, await _freeze(store, keys, incident))
+    await _sent(store, code, {"0": "refused", "1": "accepted"})
+    again = await _freeze(store, keys, incident, ask_again=True)
+    found = await members(store, again.code)
+    assert {number: (one.state, one.variant) for number, one in found.items()} == {"0": ("due", "person")}
+    assert again.selection["asks_again"] == 1
+
+
 async def _rank(store: Store, point: int) -> int:
     async with store.read() as tx:
         return int(await tx.scalar("SELECT rank FROM contact_point WHERE id = :id", id=point))
