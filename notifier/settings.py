@@ -1,4 +1,4 @@
-"""What an installation can set. Read once, in ``incidents.app``; each part is given only its own group.
+"""What an installation can set. Read once, in ``incidents.application``; each part gets only its group.
 
 The file is TOML (``notifier.toml``); an environment variable ``NOTIFIER_<GROUP>__<NAME>`` goes before it.
 An unknown name stops the start, in the file as in the environment: a misspelt setting is a setting lost.
