@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Disclosure, Event, Json
 from notifier.channels import Outcome, OutcomeKind
@@ -117,3 +119,15 @@ async def record_attempts(tx: Transaction, settled: Sequence[Settled]) -> None:
             for one, event_id in zip(settled, event_ids, strict=True)
         ],
     )  # fmt: skip
+
+
+async def mark_dead(tx: Transaction, settled: Sequence[Settled]) -> None:
+    """Mark the addresses that the receiving server says do not exist."""
+    dead = [{"id": one.delivery_id} for one in settled if one.address_dead]
+    if dead:
+        await tx.write(
+            "UPDATE contact_point SET state = 'dead', state_reason = 'refused by the receiving server' "
+            "WHERE state = 'usable' AND id IN (SELECT contact_point_id FROM delivery WHERE id IN "
+            f"(SELECT id FROM {tx.recordset('rows', 'v', id='bigint')}))",
+            {"rows": orjson.dumps(dead).decode()},
+        )

@@ -21,7 +21,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.audit.merkle import root
 from notifier.deliveries import State
-from notifier.engine.attempts import Settled, record_attempts
+from notifier.engine.attempts import Settled, mark_dead, record_attempts
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import open_hold
 from notifier.errors import LostLease
@@ -201,13 +201,7 @@ async def _close(tx: Transaction, lease: Lease, settled: Sequence[Settled]) -> N
         )
     }
     await record_attempts(tx, [one for one in settled if one.delivery_id in closed])
-    if dead := [one.delivery_id for one in settled if one.address_dead]:
-        await tx.write(
-            "UPDATE contact_point SET state = 'dead', state_reason = 'refused by the receiving server' "
-            "WHERE state = 'usable' AND id IN (SELECT contact_point_id FROM delivery WHERE id IN "
-            f"(SELECT id FROM {tx.recordset('rows', 'v', id='bigint')}))",
-            {"rows": orjson.dumps([{"id": one} for one in dead]).decode()},
-        )
+    await mark_dead(tx, settled)
 
 
 async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None:

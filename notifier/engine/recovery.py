@@ -14,7 +14,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.channels import Outcome, OutcomeKind
 from notifier.deliveries import State
-from notifier.engine.attempts import Settled, record_attempts
+from notifier.engine.attempts import Settled, mark_dead, record_attempts
 from notifier.engine.batches import take_over
 from notifier.engine.spill import SpilledOutcome, abandoned
 from notifier.engine.windows import SECOND
@@ -72,6 +72,7 @@ async def _settle(tx: Transaction, outcomes: Sequence[SpilledOutcome], retry_us:
     # knowledge is then an entry of its own.
     fresh = [one for one in made if not known[one.delivery_id].closed]
     await record_attempts(tx, fresh)
+    await mark_dead(tx, made)
     tx.record(*(_late(one) for one in made if known[one.delivery_id].closed))
     await tx.housekeep(
         "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE state = 'done' AND id IN "
@@ -99,7 +100,7 @@ def _late(settled: Settled) -> Event:
 
 
 def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled:
-    outcome = Outcome(spilled.kind, code=spilled.code, enhanced=spilled.enhanced, reason="from-spill")
+    outcome = Outcome(spilled.kind, code=spilled.code, enhanced=spilled.enhanced, reason=spilled.reason)
     return Settled(
         delivery_id=row.id,
         reference=row.reference,

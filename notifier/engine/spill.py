@@ -29,6 +29,7 @@ class SpilledOutcome:
     kind: OutcomeKind
     code: int
     enhanced: str
+    reason: str
 
 
 class Spill:
@@ -42,7 +43,8 @@ class Spill:
 
     def note(self, token: str, delivery_id: int, outcome: Outcome) -> None:
         """Append one outcome; an ``OSError`` (a full disk) is the caller's to heed."""
-        line = f"{token} {delivery_id} {outcome.kind} {outcome.code} {outcome.enhanced or '-'}\n"
+        codes = f"{outcome.code} {outcome.enhanced or '-'} {outcome.reason or '-'}"
+        line = f"{token} {delivery_id} {outcome.kind} {codes}\n"
         if os.write(self._file, line.encode()) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -76,9 +78,7 @@ def _read(path: Path) -> Iterator[SpilledOutcome]:
     for line in path.read_bytes().split(b"\n"):
         parts = line.decode("ascii", "replace").split(" ")
         try:
-            token, delivery, kind, code, enhanced = parts
-            yield SpilledOutcome(
-                token, int(delivery), OutcomeKind(kind), int(code), "" if enhanced == "-" else enhanced
-            )
+            token, delivery, kind, code, enhanced, reason = ("" if part == "-" else part for part in parts)
+            yield SpilledOutcome(token, int(delivery), OutcomeKind(kind), int(code), enhanced, reason)
         except ValueError:
             continue  # A torn last line: its delivery stays unknown.

@@ -199,7 +199,9 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(
 async def test_a_spilled_answer_settles_what_a_crash_left_open(
     store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
 ) -> None:
-    """What the server answered before the kill is accepted after the restart; the rest is in doubt."""
+    """What the server answered before the kill holds after the restart, for the address too; the rest is in
+    doubt.
+    """
     await world.released(store, keys, 3)
     await start(store)
     lease = await claim(store)
@@ -212,10 +214,14 @@ async def test_a_spilled_answer_settles_what_a_crash_left_open(
     spill.note(
         lease.token, prepared[0].delivery_id, Outcome(OutcomeKind.ACCEPTED, code=250, enhanced="2.0.0")
     )
+    spill.note(lease.token, prepared[1].delivery_id, DEAD)
     spill.abandon()
-    assert await recovery.replay(store, tmp_path, retry_us=1) == 1
-    assert await recovery.void_leases(store, quarantine_seconds=60) == 2
-    assert await states(store) == {"accepted": 1, "unknown": 2}
+    assert await recovery.replay(store, tmp_path, retry_us=1) == 2
+    assert await recovery.void_leases(store, quarantine_seconds=60) == 1
+    assert await states(store) == {"accepted": 1, "rejected": 1, "unknown": 1}
+    async with store.read() as tx:
+        assert await tx.scalar("SELECT reason FROM attempt WHERE outcome = 'rejected'") == "address-dead"
+        assert await tx.scalar("SELECT count(*) FROM contact_point WHERE state = 'dead'") == 1
     assert await recovery.replay(store, tmp_path, retry_us=1) == 0
 
 
