@@ -159,4 +159,3 @@ class ListRow(SQLModel, table=True):
     """``unmatched``, ``ambiguous``, ``invalid``; ``unknown-data``: the row is used without a category."""
     kind: str
     """``number``, ``email`` or ``phone``."""
-    value_index: bytes | None = None
