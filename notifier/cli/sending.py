@@ -174,7 +174,8 @@ def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reaso
 
     async def act(tx: Transaction, handle: str) -> Decided:
         cancelled = await control.cancel(tx, code, operator=handle, reason=reason)
-        text = f"{code} is cancelled; {persons(cancelled)} will get no notice of it."
+        rest = f"; not handed over any more: {persons(cancelled)}" if cancelled else ""
+        text = f"{code} is cancelled{rest}."
         return {"code": code, "cancelled": cancelled}, text
 
     _decide(context, operator, act, fresh=True)

@@ -160,7 +160,8 @@ def _print_membership(one: Membership) -> None:
 def _standing(one: Membership) -> str:
     words = {"due": "due a notice", "needs-channel": "needs another channel", "excluded": "excluded"}
     because = f", because {one.reason}" if one.reason else ""
-    return escape(f"{words.get(one.state, one.state)}{because} (as {one.variant})")
+    role = "" if one.variant == "person" else f" (as {one.variant})"
+    return escape(f"{words.get(one.state, one.state)}{because}{role}")
 
 
 def _print_announcement(one: AnnouncementTold) -> None:
