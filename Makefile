@@ -74,7 +74,7 @@ wheel: $(READY) ## Build the wheel into dist/.
 test-wheel: $(READY) ## Install the built wheel in a fresh environment and use it there.
 	$(BIN)/python tests/wheel/check.py
 
-clean-root: ## Install and run in a minimal Debian root as an unprivileged user (needs root and debootstrap).
+clean-root: ## Install and send one notice in a minimal Debian root (needs root, debootstrap, smtp-sink).
 	docker/clean-root.sh
 
 clean: ## Remove what was made.
