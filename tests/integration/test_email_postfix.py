@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -191,28 +191,35 @@ async def test_without_login_postfix_does_not_relay(postfix: Postfix) -> None:
 async def cut_line(port: int, *, after: bytes) -> AsyncIterator[int]:
     """A port that passes everything to ``port`` and cuts both sides when we have sent ``after``."""
 
-    async def pump(
-        source: asyncio.StreamReader, target: asyncio.StreamWriter, stop: bytes, both: Any
-    ) -> None:
-        while data := await source.read(65536):
-            head, found, _ = data.partition(stop) if stop else (data, b"", b"")
-            target.write(head)
-            if found:
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, stop: bytes) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                head, found, _ = data.partition(stop) if stop else (data, b"", b"")
+                target.write(head)
                 await target.drain()
-                break
-        for writer in both:
-            writer.close()
+                if found:
+                    return
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         other_reader, other_writer = await asyncio.open_connection(HOST, port)
-        both = (writer, other_writer)
-        await asyncio.gather(pump(reader, other_writer, after, both), pump(other_reader, writer, b"", both))
+        ways = [pump(reader, other_writer, after), pump(other_reader, writer, b"")]
+        pumps = [asyncio.create_task(way) for way in ways]
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for one in (writer, other_writer):
+            one.close()
+        await asyncio.wait(pumps)
 
-    server = await asyncio.start_server(connected, HOST, 0)
+    passing: set[asyncio.Task[None]] = set()
+
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passing.add(asyncio.create_task(connected(reader, writer)))
+
+    server = await asyncio.start_server(accepted, HOST, 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.gather(*passing)
 
 
 @pytest.mark.parametrize("way", ["piped", "plain"])
