@@ -96,6 +96,7 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
             store=store,
             keys=keys,
             channel=used,
+            drill=settings.drill,
             finisher=EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer),
             dispatcher=InlineDispatcher(workers=settings.sending.batches_at_once),
             settings=settings.sending,

@@ -18,6 +18,8 @@ from notifier import HOME_VARIABLE
 from notifier.errors import BadSettings
 
 PREFIX = "NOTIFIER_"
+DRILL_ORIGIN = "drill."
+"""How the name of a drill's log begins, and that of no other."""
 
 
 class _Group(BaseModel):
@@ -205,7 +207,7 @@ class Settings(BaseSettings):
 
     home: Path = Path()
     drill: bool = False
-    """A drill installation: its channels are built on the built-in loopback sink only."""
+    """A drill installation: its channels are built on the built-in loopback sink only. Fixed by `init`."""
     organisation: Organisation = Organisation()
     store: StoreSettings = StoreSettings()
     email: EmailSettings = EmailSettings()
@@ -270,7 +272,7 @@ def load(home: Path) -> Settings:
             )
     try:
         # NOTIFIER_HOME names a home only where no other is given; here one is.
-        return Settings(**values).model_copy(update={"home": home})
+        settings = Settings(**values).model_copy(update={"home": home})
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
@@ -279,3 +281,12 @@ def load(home: Path) -> Settings:
         raise BadSettings(
             f"wrong settings: {wrong}", advice="Correct notifier.toml or the environment."
         ) from None
+    if settings.drill is not settings.audit.origin.startswith(DRILL_ORIGIN):
+        # The log's key is bound to the origin: whoever changes both has no log any more.
+        raise BadSettings(
+            f"drill is {str(settings.drill).lower()}, but audit.origin is {settings.audit.origin}: whether "
+            "an installation is a drill is fixed when it is made, and the name of a drill's log begins with "
+            f"{DRILL_ORIGIN}",
+            advice="Set `drill` back; for another kind make another installation with `notifier init`.",
+        )
+    return settings

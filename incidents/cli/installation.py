@@ -21,7 +21,7 @@ from notifier.configuration import commented, effective
 from notifier.engine.ownership import Ownership
 from notifier.errors import BadInput, Conflict
 from notifier.installation import CONFIGURATION, Installed, install
-from notifier.settings import Settings, in_file
+from notifier.settings import DRILL_ORIGIN, Settings, in_file
 from notifier.store import Store
 
 app = typer.Typer()
@@ -136,7 +136,7 @@ def _values(brand: str, domain: str, store_url: str, drill: bool) -> dict[str, A
         }
     if domain or drill:
         # A drill's log is another log: what it proves must never pass for the real one.
-        values["audit.origin"] = f"{'drill' if drill else 'notices'}.{domain or 'example.com'}/audit"
+        values["audit.origin"] = f"{DRILL_ORIGIN if drill else 'notices.'}{domain or 'example.com'}/audit"
     return values
 
 

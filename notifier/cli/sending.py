@@ -12,7 +12,7 @@ from rich.table import Table
 from notifier.cli import Application, application, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
-from notifier.engine import control
+from notifier.engine import control, kind
 from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, take_hold
 from notifier.engine.reckoning import Account, reckon
@@ -152,7 +152,7 @@ def resume(context: typer.Context, code: Code, operator: Operator) -> None:
         value = {"code": code, "control": "run", "waves": waves, "remaining": remaining}
         return value, f"{code} goes on: still to be told are {persons(remaining)}."
 
-    _decide(context, operator, act, fresh=True)
+    _decide(context, operator, act, fresh=True, sends=True)
 
 
 @app.command("next-wave")
@@ -165,7 +165,7 @@ def next_wave(context: typer.Context, code: Code, operator: Operator) -> None:
         )
         return {"code": code, "people": started}, f"The next wave starts now: {persons(started)}."
 
-    _decide(context, operator, act, fresh=True)
+    _decide(context, operator, act, fresh=True, sends=True)
 
 
 @app.command()
@@ -259,7 +259,7 @@ def send_again(
         value = {"reference": plain_reference, "state": "planned"}
         return value, "It will be handed over once more."
 
-    _decide(context, operator, act, fresh=True)
+    _decide(context, operator, act, fresh=True, sends=True)
 
 
 Decided = tuple[dict[str, Any], str]
@@ -272,12 +272,18 @@ def _decide(
     act: Callable[[Transaction, str], Awaitable[Decided]],
     *,
     fresh: bool = False,
+    sends: bool = False,
 ) -> None:
-    """Carry out what an operator decides, in one transaction, and say so once it is on record."""
+    """Carry out what an operator decides, in one transaction, and say so once it is on record. What sets
+    sending going (``sends``) is refused in an installation of the other kind.
+    """
     app = application(context)
 
     async def carry_out() -> Decided:
         async with app.store() as store:
+            if sends:
+                async with store.read() as tx:
+                    await kind.require(tx, drill=app.settings.drill)
             handle = await identify(app, store, operator, fresh=fresh)
             async with store.begin() as tx:
                 return await act(tx, handle)

@@ -69,9 +69,17 @@ class Flushed:
 
 
 async def claim(
-    store: Store, *, worker: str, lease_us: int, quarantine_us: int, running: Collection[int] = ()
+    store: Store,
+    *,
+    worker: str,
+    drill: bool,
+    lease_us: int,
+    quarantine_us: int,
+    running: Collection[int] = (),
 ) -> Lease | None:
     """Lease the batch that is due first, taking it over if its lease has run out; ``None`` if none is.
+
+    ``drill`` says what the worker's channel was built for: batches of the other kind are not its own.
 
     ``running`` are batches that this very process is at: it cannot have lost them to itself, even where it
     was too busy to renew their leases in time.
@@ -84,7 +92,7 @@ async def claim(
             "UPDATE send_batch SET state = 'leased', claim_token = :token, lease_until = :until, "
             "worker = :worker, takeovers = takeovers + CASE WHEN state = 'leased' THEN 1 ELSE 0 END "
             "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
-            "WHERE a.control = 'run' AND a.state = 'released' AND ("
+            "WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill AND ("
             "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "
             f"AND b.id NOT IN (SELECT v.id FROM {tx.recordset('running', 'v', id='bigint')}) "
             f"ORDER BY b.not_before, b.id LIMIT 1{lock}) RETURNING id, announcement_id",
@@ -92,6 +100,7 @@ async def claim(
                 "token": token,
                 "until": now + lease_us,
                 "worker": worker,
+                "drill": drill,
                 "now": now,
                 "due": tx.now_us(),
                 "running": orjson.dumps([{"id": one} for one in running]).decode(),
@@ -206,14 +215,21 @@ async def _close(tx: Transaction, lease: Lease, settled: Sequence[Settled]) -> N
 
 async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None:
     source = tx.recordset("rows", "v", id="bigint", state="text")
-    await tx.write(
-        f"UPDATE delivery SET state = v.state, changed_at = :now FROM {source} "
-        "WHERE delivery.id = v.id AND delivery.state IN ('planned', 'deferred', 'unknown', 'held')",
-        {
-            "rows": orjson.dumps([{"id": one.delivery_id, "state": one.state} for one in endings]).decode(),
-            "now": tx.now_us(),
-        },
-    )
+    ended = {
+        row.id
+        for row in await tx.write_returning(
+            f"UPDATE delivery SET state = v.state, changed_at = :now FROM {source} "
+            "WHERE delivery.id = v.id AND delivery.state IN ('planned', 'deferred', 'unknown', 'held') "
+            "RETURNING delivery.id",
+            {
+                "rows": orjson.dumps(
+                    [{"id": one.delivery_id, "state": one.state} for one in endings]
+                ).decode(),
+                "now": tx.now_us(),
+            },
+        )
+    }
+    endings = [one for one in endings if one.delivery_id in ended]  # The others were cancelled meanwhile.
     actions = {State.HELD: AuditAction.DELIVERY_HELD, State.SUPPRESSED: AuditAction.DELIVERY_SUPPRESSED}
     if any(one.state is State.HELD for one in endings):
         author = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=lease.announcement_id)

@@ -19,7 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from notifier.channels import Channel
 from notifier.clock import from_instant
-from notifier.engine import batches, control, holds, recovery, schedule
+from notifier.engine import batches, control, holds, kind, recovery, schedule
 from notifier.engine.batches import Lease
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.flow import Flow
@@ -54,6 +54,8 @@ class Parts:
     store: Store
     keys: Keys
     channel: Channel
+    drill: bool
+    """Whether the channel is a drill's: it is given nothing else then, and any other channel no drill."""
     finisher: Finisher
     dispatcher: Dispatcher
     settings: SendingSettings
@@ -106,12 +108,15 @@ class Worker:
         return self._waits_for or self._rounds.troubled()
 
     async def run(self, stop: asyncio.Event, started: asyncio.Event | None = None) -> None:
-        """Be the worker until ``stop``; ``started`` is set once it is. Raises ``Conflict`` at once if another
-        worker is at it, and later if another one has taken this one's place; ``TaskEnded`` if a part of it
-        ended by itself: going on without it would look alive and not be.
+        """Be the worker until ``stop``; ``started`` is set once it is. Raises ``Refused`` at once if the
+        store holds what this kind of installation must not send, ``Conflict`` if another worker is at it,
+        and later if another one has taken this one's place; ``TaskEnded`` if a part of it ended by itself:
+        going on without it would look alive and not be.
         """
         parts = self._parts
         async with self._ownership, parts.channel:
+            async with parts.store.read() as tx:
+                await kind.require(tx, drill=parts.drill)
             await self._recover()
             sequencing = self._part("sequencer", parts.sequence(self._stop))
             self._start_timers()
@@ -280,6 +285,7 @@ class Worker:
         lease = await batches.claim(
             self._parts.store,
             worker=self._name,
+            drill=self._parts.drill,
             lease_us=int(settings.lease_seconds * SECOND),
             quarantine_us=int(settings.quarantine_seconds * SECOND),
             running=self._running,

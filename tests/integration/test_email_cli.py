@@ -116,7 +116,12 @@ def test_a_refused_test_message_is_a_failure(say: Say) -> None:
 def test_a_drill_tests_no_relay(say: Say) -> None:
     """A drill installation has none by construction, whatever is written down."""
     with running_sink() as sink:
-        code, said = say("test", ports={"main": sink.port}, NOTIFIER_DRILL="true")
+        code, said = say(
+            "test",
+            ports={"main": sink.port},
+            NOTIFIER_DRILL="true",
+            NOTIFIER_AUDIT__ORIGIN="drill.example.com/audit",
+        )
     assert (code, sink.connections) == (1, 0)
     assert "drill" in said
 

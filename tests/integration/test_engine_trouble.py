@@ -104,7 +104,7 @@ async def test_a_process_takes_no_batch_over_from_itself(store: Store, keys: Key
     lease = await claim(store, lease_us=-1)
     assert lease is not None
     clock.advance(seconds=1)
-    mine = {"worker": "w1", "lease_us": 1, "quarantine_us": QUARANTINE}
+    mine = {"worker": "w1", "drill": False, "lease_us": 1, "quarantine_us": QUARANTINE}
     assert await batches.claim(store, **mine, running={lease.batch_id}) is None
     assert await batches.claim(store, **mine) is not None
 

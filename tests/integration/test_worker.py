@@ -57,6 +57,7 @@ def parts(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> P
         store=store,
         keys=keys,
         channel=channel,
+        drill=False,
         finisher=world.PlainFinisher(),
         dispatcher=InlineDispatcher(workers=2, look_every=0.05),
         settings=SendingSettings(concurrency=4, relay_pause_seconds=0.2),

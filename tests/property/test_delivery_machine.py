@@ -99,7 +99,9 @@ class Sending(RuleBasedStateMachine):
         """A worker dies with attempts open; its successor voids the lease."""
 
         async def crash() -> None:
-            lease = await batches.claim(self.store, worker="w", lease_us=10_000_000, quarantine_us=QUARANTINE)
+            lease = await batches.claim(
+                self.store, worker="w", drill=False, lease_us=10_000_000, quarantine_us=QUARANTINE
+            )
             if lease is not None:
                 async with self.store.read() as tx:
                     rows = await tx.rows(
