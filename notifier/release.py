@@ -12,7 +12,7 @@ from notifier.approvals import NEXT, Rules, approval
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.drafts import draft, revise, set_state, void_approvals
-from notifier.engine.holds import open_hold
+from notifier.engine.holds import end_holds, open_hold
 from notifier.errors import Refused
 from notifier.store import Transaction
 
@@ -32,6 +32,8 @@ __all__ = [
 
 ORDER = "order"
 """The kind of hold that nothing is released under; ``notifier.orders`` opens and ends it."""
+REFUSED = "release"
+"""The kind of hold that says that a release did not happen; the one that does ends it."""
 _SECOND = 1_000_000
 
 
@@ -120,6 +122,7 @@ async def release(
         raise Refused(f"{now.code} was not released: {problem if given else 'it has no approval'}")
     planned = asdict(await plan(tx, now.id))
     await set_state(tx, now, "released", released_at=tx.now_us())
+    await end_holds(tx, now.id, kinds=(REFUSED,), actor="system")
     facts: dict[str, Json] = {
         "actor": "system",
         "announcement": now.code,
@@ -146,7 +149,7 @@ async def refused(tx: Transaction, rules: Rules, announcement_id: int) -> None:
     reason = f"not released: {problem or 'the deliveries could not be planned'}"
     state = "draft" if "the texts" in problem or "the audience" in problem else "preflighted"
     await void_approvals(tx, now.id, reason, state=state)
-    await open_hold(tx, now.id, kind="release", reason=reason, owner=now.author)
+    await open_hold(tx, now.id, kind=REFUSED, reason=reason, owner=now.author)
 
 
 async def _ordered(tx: Transaction, announcement_id: int) -> bool:

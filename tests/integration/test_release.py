@@ -372,6 +372,21 @@ async def test_an_approval_expires(case: Case, clock: FakeClock) -> None:
         await case.countdown()
 
 
+async def test_a_release_ends_the_hold_of_one_that_was_refused(case: Case, clock: FakeClock) -> None:
+    """Once it is out, nobody is alerted any more that it is not."""
+    await case.approve()
+    clock.advance(hours=23, minutes=59)
+    await case.countdown()
+    clock.advance(minutes=1)
+    assert "expired" in await case.refuse()
+    await case.preflight()
+    await case.approve()
+    await case.countdown()
+    await case.fire()
+    async with case.store.read() as tx:
+        assert await tx.scalar("SELECT ended_by FROM hold WHERE kind = 'release'") == "system"
+
+
 async def test_a_countdown_can_be_stopped_and_started_again(case: Case) -> None:
     """Stopped, nothing is due any more and the approval stands; stopped to draft, it is void."""
     await case.approve()
