@@ -209,24 +209,21 @@ async def _close(tx: Transaction, lease: Lease, settled: Sequence[Settled]) -> N
             {"rows": orjson.dumps(rows).decode(), "now": now, "token": lease.token},
         )
     }
-    await record_attempts(tx, [one for one in settled if one.delivery_id in closed])
+    settled = [one for one in settled if one.delivery_id in closed]
+    await record_attempts(tx, settled)
     await mark_dead(tx, settled)
 
 
 async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None:
     source = tx.recordset("rows", "v", id="bigint", state="text")
+    rows = [{"id": one.delivery_id, "state": one.state} for one in endings]
     ended = {
         row.id
         for row in await tx.write_returning(
             f"UPDATE delivery SET state = v.state, changed_at = :now FROM {source} "
-            "WHERE delivery.id = v.id AND delivery.state IN ('planned', 'deferred', 'unknown', 'held') "
+            "WHERE delivery.id = v.id AND delivery.state IN ('planned', 'deferred', 'unknown') "
             "RETURNING delivery.id",
-            {
-                "rows": orjson.dumps(
-                    [{"id": one.delivery_id, "state": one.state} for one in endings]
-                ).decode(),
-                "now": tx.now_us(),
-            },
+            {"rows": orjson.dumps(rows).decode(), "now": tx.now_us()},
         )
     }
     endings = [one for one in endings if one.delivery_id in ended]  # The others were cancelled meanwhile.

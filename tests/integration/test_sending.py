@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from notifier.channels import Outcome, OutcomeKind
-from notifier.engine import batches, recovery, schedule
+from notifier.deliveries import State
+from notifier.engine import batches, control, recovery, schedule
+from notifier.engine.attempts import Settled
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Loader, Policy
@@ -239,3 +241,46 @@ async def test_stopping_opens_nothing_new(store: Store, keys: Keys, tmp_path: Pa
     while await run_next(store, keys, channel, tmp_path):
         pass
     assert len({one.recipient for one in channel.sent}) == len(channel.sent) == 50
+
+
+@pytest.mark.parametrize("state", ["planned", "unknown"])
+async def test_what_was_cancelled_meanwhile_has_not_ended_otherwise(
+    store: Store, keys: Keys, state: str
+) -> None:
+    """A cancel between loading and flushing stands: nothing else goes on record, and nobody is asked."""
+    await world.released(store, keys, 2)
+    await start(store)
+    lease = await claim(store)
+    assert lease is not None
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET state = :state", {"state": state})
+        await control.cancel(tx, world.CODE, operator="ben", reason="test")
+    cancelled = await states(store)
+    async with store.read() as tx:
+        first, second = await tx.rows("SELECT id, reference FROM delivery ORDER BY id")
+    endings = [
+        batches.Ending(first.id, first.reference, "m", State.HELD, "answer-lost"),
+        batches.Ending(second.id, second.reference, "m", State.SUPPRESSED, "unreadable"),
+    ]
+    await batches.flush(store, lease, [], [], endings)
+    assert await states(store) == cancelled
+    async with store.read() as tx:
+        assert await tx.scalar("SELECT count(*) FROM hold WHERE ended_at IS NULL") == 0
+        said = "action IN ('delivery:held', 'delivery:suppressed')"
+        assert await tx.scalar(f"SELECT count(*) FROM audit_event WHERE {said}") == 0
+
+
+async def test_an_answer_that_closes_nothing_marks_no_address(store: Store, keys: Keys) -> None:
+    """Only an attempt that is open, and ours, says anything about the address it went to."""
+    await world.released(store, keys, 1)
+    await start(store)
+    lease = await claim(store)
+    assert lease is not None
+    async with store.read() as tx:
+        row = await tx.row("SELECT id, reference FROM delivery")
+    assert row is not None
+    late = Settled(row.id, row.reference, 1, 0, "m", world.CODE, DEAD, State.REJECTED, 0)
+    await batches.flush(store, lease, [late], [], [])
+    async with store.read() as tx:
+        assert await tx.scalar("SELECT count(*) FROM attempt") == 0
+        assert await tx.scalar("SELECT state FROM contact_point") == "usable"
