@@ -272,6 +272,7 @@ def _show_done(app_: Application, table: FileTable, done: Imported, problems: Pa
     value = {
         "file": done.file,
         "rows": counts.rows,
+        "broken_at_line": done.broken,
         "added": counts.added,
         "changed": counts.changed,
         "unchanged": counts.unchanged,
@@ -288,6 +289,11 @@ def _show_done(app_: Application, table: FileTable, done: Imported, problems: Pa
             f"{amount(counts.rows, 'row')}: {counts.added:,} added, {counts.changed:,} changed, "
             f"{counts.unchanged:,} unchanged, {report.refused:,} refused."
         )
+        if done.broken:
+            out.print(
+                f"[bold red]The file broke off at line {done.broken}:[/] what stands before is in, nothing "
+                "behind. Mend the file and import it again."
+            )
         _show_problems(report, problems)
         if done.duplicates.open:
             out.print(

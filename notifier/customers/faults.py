@@ -46,6 +46,9 @@ class Problem:
 
 
 _KINDS = (
+    Fault("file-broken", "place where the file cannot be read any further",
+          "It is damaged there, was removed, or its disk failed; what stands before is in, nothing behind.",
+          "Mend the file and import it again."),
     Fault("number-missing", "empty customer number", "The row cannot be told from others without its number.",
           "Fill in the customer number.", refuses=True),
     Fault("number-long", "customer number of more than 64 characters", "No customer number is that long.",

@@ -33,6 +33,7 @@ from notifier.customers.locking import only_import
 from notifier.customers.normalise.rows import Rules
 from notifier.customers.numbering import CHUNK, Numbering, chunks
 from notifier.customers.reading import RawRow, Table
+from notifier.customers.reading.midway import Reading
 from notifier.customers.report import Report
 from notifier.customers.scratch import Scratch
 from notifier.errors import Conflict, StoreError
@@ -66,6 +67,8 @@ class Imported:
     duplicates: Search
     file: str
     """Keyed digest of the file, as the audit trail names it."""
+    broken: int
+    """The line at which the file could not be read any further; 0 where it was read to its end."""
 
 
 def _nothing(_progress: Progress) -> None:
@@ -109,10 +112,12 @@ class CustomerImport:
         self._progress = Progress()
         self._file = keys.blind_index("file", table.digest).hex()
         self._numbering = Numbering(rules.columns)
+        self._reading = Reading(table)
 
     async def run(self) -> Imported:
         """Import every row that can be used; returns what was done and what was wrong.
 
+        Where the file breaks off in the middle, the rows before are in, and the import ends as any other.
         One at a time: ``Conflict`` while another import runs.
         """
         async with only_import(self._store):
@@ -131,7 +136,7 @@ class CustomerImport:
                 duplicates = await search_duplicates(tx)
             await self._finish(run_id)
         self._stage("done")
-        return Imported(self._progress, self._report, duplicates, self._file)
+        return Imported(self._progress, self._report, duplicates, self._file, self._reading.broken)
 
     def _stage(self, stage: str) -> None:
         self._progress.stage = stage
@@ -165,6 +170,8 @@ class CustomerImport:
                 "unchanged = :unchanged, refused = :refused WHERE id = :id",
                 {"id": run_id, "now": tx.now_us(), **counts},
             )
+            if self._reading.broken:
+                counts["broken"] = self._reading.broken
             tx.record(
                 Event(AuditAction.CUSTOMERS_IMPORTED, {"actor": self._actor, "file": self._file, **counts})
             )
@@ -175,7 +182,7 @@ class CustomerImport:
         here = ChunkWork(self._keys, self._rules)
         pool = self._pool()
         try:
-            for raw in chunks(self._table.rows()):
+            for raw in chunks(self._reading.rows()):
                 chunk = _Chunk(raw, share=self._table.progress())
                 rows = await self._numbered(chunk, scratch)
                 now = self._store.clock.now()
@@ -185,6 +192,8 @@ class CustomerImport:
                     await self._write(under_way.popleft(), scratch)
             while under_way:
                 await self._write(under_way.popleft(), scratch)
+            if self._reading.broken:
+                self._report.add([Problem(self._reading.broken, "", "file-broken")], [])
         except BrokenProcessPool:
             raise StoreError(
                 "a worker process ended unexpectedly", advice="Check the machine's memory and import again."
@@ -276,10 +285,14 @@ class CustomerImport:
         wanted = next(lost, None)
         if wanted is None:
             return
-        for row in self._table.rows():
+        for row in Reading(self._table).rows():
             if row.line == wanted:
                 self._report.add([Problem(row.line, header, "guardian-unknown")], row.cells)
                 wanted = next(lost, None)
+        while wanted is not None:
+            # Their rows cannot be read a second time.
+            self._report.add([Problem(wanted, header, "guardian-unknown")], [])
+            wanted = next(lost, None)
 
 
 def _submit(

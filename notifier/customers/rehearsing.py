@@ -8,16 +8,20 @@ from notifier.customers.faults import Problem
 from notifier.customers.normalise.rows import RowNormaliser, Rules
 from notifier.customers.numbering import Numbering, chunks
 from notifier.customers.reading import Table
+from notifier.customers.reading.midway import Reading
 from notifier.customers.report import Report
 from notifier.customers.scratch import Scratch
 
 
 def rehearse(table: Table, rules: Rules, report: Report, on_progress: Callable[[float, int], None]) -> int:
-    """Return how many rows could be used; what is wrong with the others goes into ``report``."""
-    normaliser, numbering = RowNormaliser(rules), Numbering(rules.columns)
+    """Return how many rows could be used; what is wrong with the others goes into ``report``.
+
+    A file that cannot be read to its end is ``BadInput``.
+    """
+    reading, normaliser, numbering = Reading(table), RowNormaliser(rules), Numbering(rules.columns)
     usable = rows = 0
     with Scratch() as scratch:
-        for chunk in chunks(table.rows()):
+        for chunk in chunks(reading.rows()):
             problems: dict[int, list[Problem]] = {}
             for line, number, cells in numbering.usable(chunk, scratch, problems):
                 usable += 1
@@ -30,4 +34,6 @@ def rehearse(table: Table, rules: Rules, report: Report, on_progress: Callable[[
             rows += len(chunk)
             on_progress(table.progress(), rows)
     report.close()
+    if reading.broken:
+        raise reading.cause
     return usable

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import stat
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from notifier.customers.bulk import drop_scattered_indexes
 from notifier.customers.importing import CustomerImport
 from notifier.customers.locking import only_import
 from notifier.customers.lookup import Profile, find, open_profile
+from notifier.customers.reading import RawRow
 from notifier.errors import Conflict
 from notifier.keys import Keys
 from notifier.store import Store
@@ -221,6 +224,37 @@ async def test_an_interrupted_import_is_completed_by_the_next(
     async with store.read() as tx:
         assert await tx.scalar("SELECT count(*) FROM import_run WHERE finished_at IS NULL") == 1
         assert await tx.scalar("SELECT count(*) FROM contact_point") == 35
+
+
+async def test_an_import_whose_file_breaks_off_is_ended(
+    store: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows before are in, the place is told and on record, and duplicates are searched."""
+    text = "number,name,email\n" + "".join(f"{n},Person {n},same@example.com\n" for n in range(2500))
+    table, problems = table_of(tmp_path, text), tmp_path / "problems.csv"
+
+    def breaking(whole=table.rows) -> Iterator[RawRow]:
+        yield from islice(whole(), 2100)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(table, "rows", breaking)
+    done = await CustomerImport(store, keys, table, rules_for(table), workers=0, problems_file=problems).run()
+    assert (counts(done), done.broken, done.duplicates.open > 0) == ((2100, 0, 0, 0), 2102, True)
+    assert done.report.bad_rows == 1
+    assert ',2102,,"place where the file cannot be read' in problems.read_text()
+    async with store.read() as tx:
+        entry = await tx.scalar("SELECT entry FROM audit_event WHERE action = 'customers:imported'")
+        assert await tx.scalar("SELECT count(*) FROM import_run WHERE finished_at IS NULL") == 0
+    assert b'"broken":2102' in bytes(entry).replace(b" ", b"")
+    assert counts(await import_text(store, keys, tmp_path, text)) == (400, 0, 2100, 0)
+
+
+async def test_a_file_that_is_gone_is_an_end_too(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Removed between the look at its columns and its rows: nothing is in, and that is on record."""
+    table = table_of(tmp_path, HEAD + ANNA)
+    (tmp_path / "customers.csv").unlink()
+    done = await CustomerImport(store, keys, table, rules_for(table), workers=0).run()
+    assert (counts(done), done.broken) == ((0, 0, 0, 0), 2)
 
 
 async def test_worker_processes_do_the_same_work(store: Store, keys: Keys, tmp_path: Path) -> None:

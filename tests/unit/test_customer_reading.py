@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -240,6 +241,28 @@ def test_a_formula_without_result_is_told(tmp_path: Path) -> None:
 
     (row,) = table_of(tmp_path, workbook(fill), "c.xlsx").rows()
     assert (row.fault, row.column, row.cells) == ("cell-formula", "name", ["1", ""])
+
+
+def edited(content: bytes, old: bytes, new: bytes) -> bytes:
+    """Return a workbook with something in its first sheet replaced."""
+    memory = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(memory, "w") as after:
+        for entry in before.infolist():
+            part = before.read(entry)
+            after.writestr(entry, part.replace(old, new) if entry.filename.endswith("sheet1.xml") else part)
+    return memory.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"</sheetData>", b"<row"), (b"<worksheet", b"<!DOCTYPE x><worksheet"), (b"</row>", b"")]
+)
+def test_a_workbook_damaged_anywhere_is_refused_before_its_rows(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    """No half of it is used: broken XML in the last row is found when it is opened."""
+    content = edited(workbook(lambda sheet: [sheet.append(["number"]), sheet.append(["1"])]), old, new)
+    with pytest.raises(BadInput, match="damaged"):
+        table_of(tmp_path, content, "c.xlsx")
 
 
 def test_a_sheet_can_be_chosen(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from xml.parsers import expat
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -21,7 +23,21 @@ _MOST_BYTES = 8 << 30
 _MOST_SHARED = 512 << 20
 _ZEROS = re.compile(r"0{2,}")
 _FORMULA = re.compile(rb"<f[ >/]")
-_CANNOT = (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, EOFError)
+# What reading an archive, XML and openpyxl's own reading of it end with on a damaged file.
+_CANNOT = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    expat.ExpatError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    OSError,
+    SyntaxError,
+    EOFError,
+)
 
 
 class WorkbookTable:
@@ -44,7 +60,7 @@ class WorkbookTable:
             book.close()
         more = f" (of {len(names)}: choose with --sheet)" if len(names) > 1 and not sheet else ""
         self.form = f"XLSX, sheet {self._sheet!r}{more}"
-        self._formulas = _has_formulas(path)
+        self._formulas = _look_through(path)
         self._read = 0
         first = next(self._numbered(), None)
         if first is None:
@@ -85,7 +101,7 @@ class WorkbookTable:
                 if any(cells) or missing is not None:
                     yield line, cells, "cell-formula" if missing is not None else "", missing or 0
         except _CANNOT:
-            raise BadInput(f"{self._path.name} is damaged", advice="Save it again, or as CSV.") from None
+            raise _damaged(self._path) from None
         finally:
             book.close()
             if shadow:
@@ -146,18 +162,42 @@ def _refuse_bombs(path: Path) -> None:
         raise BadInput(f"{path.name} is too large for a workbook", advice="Export the customers as CSV.")
 
 
-def _has_formulas(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if not name.startswith("xl/worksheets/"):
-                continue
-            with archive.open(name) as sheet:
-                tail = b""
-                while block := sheet.read(1 << 20):
-                    if _FORMULA.search(tail + block):
-                        return True
-                    tail = block[-4:]
-    return False
+def _look_through(path: Path) -> bool:
+    """Read every sheet to its end and tell whether there are formulas.
+
+    One that is damaged anywhere is ``BadInput`` before any row of it is used.
+    """
+    found = False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                    with archive.open(name) as sheet:
+                        found |= _sound(sheet)
+    except _CANNOT:
+        raise _damaged(path) from None
+    return found
+
+
+def _sound(sheet: IO[bytes]) -> bool:
+    """Read XML to its end and tell whether it holds a formula; no workbook has a document type."""
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    found, tail = False, b""
+    while block := sheet.read(1 << 20):
+        parser.Parse(block)
+        found = found or _FORMULA.search(tail + block) is not None
+        tail = block[-4:]
+    parser.Parse(b"", True)
+    return found
+
+
+def _refuse_document_type(*_declared: object) -> None:
+    raise ValueError("a document type")
+
+
+def _damaged(path: Path) -> BadInput:
+    return BadInput(f"{path.name} is damaged", advice="Save it again, or as CSV.")
 
 
 def open_workbook(path: Path, options: Options) -> WorkbookTable:
