@@ -132,8 +132,14 @@ class SendingSettings(_Group):
     """Batches one worker has under way."""
     relay_pause_seconds: float = Field(default=15, gt=0)
     """How long sending waits when the trouble is with the relay or with us, not with a recipient."""
-    refusals_minutes: float = Field(default=15, gt=0)
-    """The time over which answers are counted, to notice that unusually many are refusals for good (5xx)."""
+    answers_minutes: float = Field(default=15, gt=0)
+    """The time over which answers are counted, to notice that unusually many are lost or refused for good."""
+    lost_least: int = Field(default=20, ge=1)
+    """Fewer lost answers than this in that time prove nothing: one broken line can take as many."""
+    lost_warn_percent: float = Field(default=5, ge=0, le=100)
+    """From this share of lost answers on, somebody is asked to look; 0 for never."""
+    lost_pause_percent: float = Field(default=20, ge=0, le=100)
+    """From this share on, it is paused before anybody in doubt is written to again; 0 for never."""
     refusals_least: int = Field(default=100, ge=1)
     """Fewer answers than this in that time prove nothing."""
     refusals_warn_percent: float = Field(default=10, ge=0, le=100)

@@ -10,7 +10,7 @@ import structlog
 
 from notifier.clock import from_instant
 from notifier.engine.forecasting import Forecast, forecast
-from notifier.engine.holds import WARNING, alerted, alerted_since, open_holds
+from notifier.engine.holds import WARNINGS, alerted, alerted_since, open_holds
 from notifier.engine.windows import SECOND
 from notifier.settings import AlertSettings
 from notifier.store import Store
@@ -91,11 +91,10 @@ class Alerts:
                 if not waiting:
                     continue
                 ahead = await forecast(tx, hold.announcement_id, limit=self._limit)
-                head = (
-                    f"{hold.code} waits: {hold.kind}" if hold.kind != WARNING else f"{hold.code}: look at it"
-                )
+                waits = hold.kind not in WARNINGS
+                head = f"{hold.code} waits: {hold.kind}" if waits else f"{hold.code}: look at it"
                 why = f"{hold.kind}: {hold.reason}"
-                text = describe(hold.code, why, now - hold.opened_at, ahead, now, waits=hold.kind != WARNING)
+                text = describe(hold.code, why, now - hold.opened_at, ahead, now, waits=waits)
                 text += f"\nTake it:  notifier announcements take {hold.id} --operator YOU\n"
                 due.append(_Alert(hold.id, waiting, head, text))
         return due

@@ -14,7 +14,8 @@ from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.engine import trail
 from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import PAUSES, WARNING, end_holds, open_hold
+from notifier.engine.doubt import hold_unknown
+from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, open_hold
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
@@ -24,7 +25,7 @@ from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 from notifier.words import amount
 
-_SENDING_HOLDS = (*PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD, WARNING)
+_SENDING_HOLDS = (*PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD, *WARNINGS)
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
@@ -76,7 +77,10 @@ async def pause_all(tx: Transaction, *, kind: str, reason: str, only: int = 0) -
 
 
 async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
-    """Go on after a pause or after the canary; returns how many waves were freed."""
+    """Go on after a pause or after the canary; returns how many waves were freed.
+
+    Where answers had been lost in numbers, whoever is in doubt is held for a decision of its own.
+    """
     announcement = await find(tx, code)
     if announcement.state != "released":
         raise Conflict(f"{code} is not released", advice=f"See `notifier announcements show {code}`.")
@@ -115,6 +119,12 @@ async def _free(
     """Start the first waiting wave now and give the others their time."""
     plan = plain(announcement.plan)
     window = window_of(plan)
+    if await tx.scalar(
+        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+        id=announcement.id,
+        kind=LOST,
+    ):
+        await hold_unknown(tx, announcement.id)
     every = int(plan.get("wave_every_minutes") or 0) * MINUTE
     now = tx.now_us()
     for turn, wave in enumerate(waiting):

@@ -12,11 +12,19 @@ from notifier.audit.entry import Event, Json
 from notifier.errors import NotFound
 from notifier.store import Transaction
 
-PAUSES = ("pause", "restored", "refusals")
+REFUSALS = "refusals"
+LOST = "lost-answers"
+
+PAUSES = ("pause", "restored", REFUSALS, LOST)
 """Kinds of hold in which an announcement is paused until a person resumes it."""
 
-WARNING = "refusals-warning"
-"""The kind that holds nothing: it asks somebody to look."""
+
+def warning(kind: str) -> str:
+    """Return the kind that holds nothing yet and asks somebody to look before it comes to a pause."""
+    return f"{kind}-warning"
+
+
+WARNINGS = (warning(REFUSALS), warning(LOST))
 
 
 async def open_hold(

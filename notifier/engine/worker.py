@@ -22,10 +22,10 @@ from notifier.clock import from_instant
 from notifier.engine import batches, control, holds, kind, recovery, schedule
 from notifier.engine.batches import Lease
 from notifier.engine.dispatch import Dispatcher
+from notifier.engine.breaker import Breaker
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Finisher, Loader, Policy
 from notifier.engine.ownership import Ownership
-from notifier.engine.refusals import Refusals
 from notifier.engine.rounds import Rounds, where
 from notifier.engine.schedule import Release
 from notifier.engine.sending import BatchResult, BatchRun
@@ -93,7 +93,7 @@ class Worker:
         self._running: set[int] = set()
         self._cool_until = 0.0
         self._rounds = Rounds(time.monotonic)
-        self._refusals = Refusals(parts.settings, time.monotonic)
+        self._breaker = Breaker(parts.settings, time.monotonic)
         self._trail = Trail(parts.store, time.monotonic)
         self._trail_stands = False
         self._restored = False
@@ -310,12 +310,12 @@ class Worker:
             store=parts.store,
             lease=lease,
             loader=self._loader,
-            channel=self._refusals.listening(parts.channel, lease.announcement_id),
+            channel=self._breaker.listening(parts.channel, lease.announcement_id),
             spill=spill,
             settings=parts.settings,
             flow=self._flow,
             dispatcher=parts.dispatcher,
-            stop=lambda: self._must_not_send() or self._refusals.tripped(lease.announcement_id),
+            stop=lambda: self._must_not_send() or self._breaker.tripped(lease.announcement_id),
         )
         try:
             result = await run.run()
@@ -327,13 +327,13 @@ class Worker:
 
     async def _heed(self, announcement_id: int, result: BatchResult) -> None:
         """Wait where the relay is the trouble, and let somebody know until it is over; pause where too many
-        are refused.
+        answers go wrong.
         """
-        tripped = self._refusals.tripped(announcement_id)
+        tripped = self._breaker.tripped(announcement_id)
         if result.relay_trouble:
             self._cool_until = asyncio.get_running_loop().time() + self._parts.settings.relay_pause_seconds
         async with self._parts.store.begin() as tx:
-            await self._refusals.heed(tx, announcement_id)
+            await self._breaker.heed(tx, announcement_id)
             if result.relay_trouble:
                 # One that was cancelled meanwhile waits for nothing any more.
                 owner = await tx.scalar(
@@ -347,4 +347,4 @@ class Worker:
             elif result.accepted:
                 await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")
         if tripped:
-            self._refusals.forget(announcement_id)
+            self._breaker.forget(announcement_id)

@@ -164,8 +164,8 @@ class Hold(SQLModel, table=True):
     announcement_id: int = big(foreign_key="announcement.id", index=True)
     wave_id: int | None = big(default=None, foreign_key="wave.id")
     kind: str
-    """``canary``, ``pause``, ``restored``, ``refusals``, ``refusals-warning``, ``order``, ``release``,
-    ``relay``, ``trail`` or ``in-doubt``.
+    """``canary``, ``pause``, ``restored``, ``refusals``, ``lost-answers`` (both also with
+    ``-warning``), ``order``, ``release``, ``relay``, ``trail`` or ``in-doubt``.
     """
     reason: str
     owner: str
