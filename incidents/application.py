@@ -22,8 +22,11 @@ def compose(home: Path, *, as_json: bool) -> Application:
         fail(error)
     keys = settings.keys_folder
 
+    def load_keys() -> Keys:
+        return Keys.load(keys)
+
     async def open_store() -> Store:
-        store = Store.open(settings.store_url, origin=settings.audit.origin)
+        store = Store.open(settings.store_url, origin=settings.audit.origin, load_keys=load_keys)
         await require_current(store.engine)
         return store
 
@@ -35,7 +38,7 @@ def compose(home: Path, *, as_json: bool) -> Application:
     return Application(
         settings=settings,
         open_store=open_store,
-        load_keys=lambda: Keys.load(keys),
+        load_keys=load_keys,
         as_json=as_json,
         checks=checks,
     )

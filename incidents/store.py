@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,7 +132,7 @@ async def revise(tx: Transaction, code: str, record: IncidentRecord, *, actor: s
         "incident": incident.code,
         "revision": number,
         "record_digest": digest(record),
-        "reason_digest": hashlib.sha256(clean(reason).encode()).hexdigest(),
+        "reason_digest": tx.commitment("reason", clean(reason)),
         "actor": f"operator:{actor}",
     }
     tx.record(Event(IncidentAction.REVISED, facts))
@@ -179,7 +178,7 @@ async def take_step(
         "step": str(step),
         "before": str(incident.state),
         "after": str(target),
-        "reason_digest": hashlib.sha256(reason.encode()).hexdigest(),
+        "reason_digest": tx.commitment("reason", reason),
         "actor": f"operator:{actor}",
     }
     tx.record(Event(IncidentAction.STEP_TAKEN, {**told, **facts}))

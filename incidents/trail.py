@@ -14,18 +14,19 @@ from incidents.actions import IncidentAction
 from notifier.audit.report import Check, Facts, Report
 from notifier.store import Transaction
 
-_STEP = ("incident", "before", "after", "actor", "reason_digest", "order", "expires_at")
+_STEP = ("incident", "before", "after", "actor", "order", "expires_at", "reason_digest")
 
 
 async def revisions(tx: Transaction, report: Report, entries: Sequence[Facts]) -> None:
     """Check that every revision of a record is the one that was recorded, and that none is lost."""
     recorded: dict[tuple[Any, Any], tuple[Any, ...]] = {}
+    none = tx.commitment("reason", "") if tx.has_keys else ""
     for facts in _of(entries, IncidentAction.DECLARED, IncidentAction.REVISED):
         key = (facts.get("incident"), facts.get("revision", 1))
         if key in recorded:
             report.add("revision-differs", f"revision {key[1]} of {key[0]} was recorded twice")
             continue
-        recorded[key] = (facts.get("record_digest"), facts.get("actor"), facts.get("reason_digest", _sha("")))
+        recorded[key] = (facts.get("record_digest"), facts.get("actor"), facts.get("reason_digest", none))
     async for part in tx.stream(
         "SELECT i.code, r.revision, r.record, r.digest, r.actor, r.reason FROM incident_revision r"
         " JOIN incident i ON i.id = r.incident_id ORDER BY r.id",
@@ -33,12 +34,10 @@ async def revisions(tx: Transaction, report: Report, entries: Sequence[Facts]) -
     ):
         for row in part:
             said = recorded.pop((row.code, row.revision), None)
-            found = {
-                (one, f"operator:{row.actor}", _sha(row.reason)) for one in (row.digest, _digest(row.record))
-            }
+            found = {(one, f"operator:{row.actor}") for one in (row.digest, _digest(row.record))}
             if said is None:
                 report.add("revision-unrecorded", f"revision {row.revision} of {row.code} has no entry")
-            elif found != {said}:
+            elif found != {said[:2]} or not tx.is_committed("reason", row.reason, said[2]):
                 report.add(
                     "revision-differs", f"revision {row.revision} of {row.code} is not as it was recorded"
                 )
@@ -48,8 +47,10 @@ async def revisions(tx: Transaction, report: Report, entries: Sequence[Facts]) -
 
 async def steps(tx: Transaction, report: Report, entries: Sequence[Facts]) -> None:
     """Check that an incident's steps are those that were recorded, and that it stands where they led."""
+    with_reason = len(_STEP) if tx.has_keys else -1
     recorded = Counter(
-        tuple(facts.get(name, "") for name in _STEP) for facts in _of(entries, IncidentAction.STEP_TAKEN)
+        tuple(facts.get(name, "") for name in _STEP)[:with_reason]
+        for facts in _of(entries, IncidentAction.STEP_TAKEN)
     )
     async for part in tx.stream(
         "SELECT i.code, s.before, s.after, s.actor, s.reason, s.facts FROM incident_step s"
@@ -60,7 +61,8 @@ async def steps(tx: Transaction, report: Report, entries: Sequence[Facts]) -> No
             order = (
                 (facts.get("order", ""), facts.get("expires_at", "")) if facts is not None else (None, None)
             )
-            step = (row.code, row.before, row.after, f"operator:{row.actor}", _sha(row.reason), *order)
+            reason = (tx.commitment("reason", row.reason),) if tx.has_keys else ()
+            step = (row.code, row.before, row.after, f"operator:{row.actor}", *order, *reason)
             if recorded[step]:
                 recorded[step] -= 1
             else:
@@ -122,13 +124,10 @@ def _of(entries: Sequence[Facts], *actions: str) -> Iterator[Facts]:
             yield facts
 
 
-def _sha(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
-
-
 def _digest(record: Any) -> str:
     """Return the digest of a stored record: that of ``records.digest``, without validating it anew."""
-    return _sha(json.dumps(_loaded(record), ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    written = json.dumps(_loaded(record), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return sha256(written.encode()).hexdigest()
 
 
 def _loaded(value: Any) -> dict[str, Any] | None:

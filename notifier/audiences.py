@@ -92,8 +92,8 @@ async def seal(tx: Transaction, audience_id: int, selection: Mapping[str, Any]) 
     row = await frozen.find(tx, "id", audience_id)
     if row is None:
         raise NotFound("there is no such audience")
-    made = {**row._mapping, "people": people, "root": root, "counts": counts, "selection": selection}  # noqa: SLF001 - SQLAlchemy's public name
-    digest = frozen.digest(made)
+    made = {"people": people, "root": root, "counts": counts, "selection": selection, "salt": salt}
+    digest = frozen.digest({**row._mapping, **made})  # noqa: SLF001 - SQLAlchemy's public name
     (event_id,) = tx.record(
         Event(
             AuditAction.AUDIENCE_FROZEN,

@@ -124,6 +124,10 @@ class Keys:
         """Return the 16-byte keyed index of a normalised value; equal values of a kind are equal."""
         return hmac.digest(self.index, f"{kind}\x00{normalised}".encode(), "sha256")[:16]
 
+    def committing(self, kind: str) -> hmac.HMAC:
+        """Begin a commitment of the audit trail: keyed, so that nobody without the key can try guesses."""
+        return hmac.new(_derive(self.index, b"breach-notifier trail v1"), f"{kind}\x00".encode(), "sha256")
+
     def token_mac(self, purpose: str, payload: bytes) -> bytes:
         """Return the 10-byte authentication code of a token that leaves the house."""
         return hmac.digest(self.token, purpose.encode() + b"\x00" + payload, "sha256")[:10]

@@ -99,9 +99,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def store(store_url: str, clock: FakeClock) -> AsyncIterator[Store]:
+async def store(store_url: str, clock: FakeClock, keys: Keys) -> AsyncIterator[Store]:
     """An empty store, once on each database."""
-    opened = Store.open(store_url, origin=ORIGIN, clock=clock)
+    opened = Store.open(store_url, origin=ORIGIN, clock=clock, load_keys=lambda: keys)
     yield opened
     await opened.close()
 

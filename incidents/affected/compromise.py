@@ -104,7 +104,7 @@ async def compromise_addresses(
     if len(result.problems) == result.rows:
         raise BadInput("no address in this list can be read", advice="Correct it; nothing was changed.")
     people = await rules.concerned(tx, incident) - before
-    what = f"list {listed.digest()}"
+    what = f"list {listed.digest(tx)}"
     await rules.keep(tx, incident, what, reason=reason, people=people, addresses=result.marked, actor=actor)
     return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -121,7 +120,7 @@ async def by_criteria(
             IncidentAction.AFFECTED_BY_CRITERIA,
             {
                 "incident": incident.code,
-                "selection_digest": hashlib.sha256(selection.text.encode()).hexdigest(),
+                "selection_digest": tx.commitment("selection", selection.text),
                 "exposed": str(exposure),
                 "matched": matched,
                 "added": added,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,8 +80,8 @@ async def exclude(
             {
                 "incident": incident.code,
                 "people": people,
-                "who_digest": hashlib.sha256(what.encode()).hexdigest(),
-                "reason_digest": hashlib.sha256(reason.encode()).hexdigest(),
+                "who_digest": tx.commitment("who", what),
+                "reason_digest": tx.commitment("reason", reason),
                 "actor": f"operator:{actor}",
             },
         )

@@ -103,7 +103,7 @@ async def by_list(
     require_open(incident)
     basis, channels = read_note("the basis", options.basis), read_channels(options.compromised)
     result = ListResult()
-    digest = listed.digest()
+    digest = listed.digest(tx)
     await open_stage(tx)
     for chunk in listed.chunks():
         result.rows += len(chunk)

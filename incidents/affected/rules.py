@@ -6,7 +6,6 @@ The freeze asks the first kind about each contact point; the second kind is writ
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -125,7 +124,7 @@ async def keep(
             {
                 "incident": incident.code,
                 "revision": incident.revision,
-                "what_digest": hashlib.sha256(what.encode()).hexdigest(),
+                "what_digest": tx.commitment("compromise", what),
                 "addresses": addresses,
                 "people": people,
                 "actor": f"operator:{actor}",

@@ -74,7 +74,12 @@ async def _demonstrate(app: Application, folder: Path, people: int) -> None:
         Panel("A drill: invented people, a mail catcher on this machine, nobody is reached.", expand=False)
     )
     home = await demo.make_home(folder, app.clock)
-    store = Store.open(home.settings.store_url, origin=home.settings.audit.origin, clock=app.clock)
+    store = Store.open(
+        home.settings.store_url,
+        origin=home.settings.audit.origin,
+        clock=app.clock,
+        load_keys=lambda: home.keys,
+    )
     try:
         announced, account = await _send(home, store, people)
         verified = await _verify(home, store)

@@ -66,7 +66,7 @@ async def make_home(folder: Path, clock: Clock) -> DemoHome:
         {handle: f"demo-{secrets.token_hex(6)}" for handle in (AUTHOR, APPROVER)},
         {handle: new_secret() for handle in (AUTHOR, APPROVER)},
     )
-    store = Store.open(settings.store_url, origin=settings.audit.origin, clock=clock)
+    store = Store.open(settings.store_url, origin=settings.audit.origin, clock=clock, load_keys=lambda: keys)
     try:
         for handle, voucher in ((AUTHOR, ""), (APPROVER, AUTHOR)):
             await enrol(

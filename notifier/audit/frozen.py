@@ -119,12 +119,14 @@ def _line(dialect: Dialect, columns: Sequence[tuple[str, Kind]]) -> str:
 
 
 def digest(audience: Mapping[str, Any]) -> str:
-    """Return what an approval signs of an audience: SHA-256 over its row in canonical JSON, in hex."""
+    """Return what an approval signs of an audience: SHA-256 over its salt and its row in canonical JSON, in
+    hex. The row quotes descriptions and reasons, which could be guessed without the salt.
+    """
     signed = {name: audience[name] for name in _SIGNED}
     for name in ("counts", "selection"):
         if isinstance(signed[name], str | bytes):
             signed[name] = orjson.loads(signed[name])
-    return sha256(orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return sha256(bytes(audience["salt"]) + orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 async def differences(tx: Transaction, audience: Row[Any], entry: Mapping[str, Any]) -> list[str]:

@@ -68,7 +68,7 @@ def verify(
     """Recompute the whole trail from its stored bytes and name whatever does not fit."""
     app = application(context)
 
-    async def act() -> Report:
+    async def act() -> tuple[Report, bool]:
         verifier = _verifier(app, key)
         seen = HighWater(memory or app.settings.state_folder / SEEN, verifier)
         with suppress(AuditError):  # A false one is a finding; one that cannot be read ends it here.
@@ -89,10 +89,12 @@ def verify(
                 )
         if refusal:
             report.add("not-extended", refusal)
-        return report
+        return report, store.has_keys
 
-    report = run(act())
-    app.show(report.as_json(), lambda: _print(report))
+    report, has_keys = run(act())
+    app.show(
+        {**report.as_json(), "reasons_compared": has_keys}, lambda: _print(report, reasons_compared=has_keys)
+    )
     if not report.verified:
         raise typer.Exit(1)
 
@@ -111,7 +113,7 @@ async def _drain(app: Application, store: Store) -> str:
     return ""
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, *, reasons_compared: bool) -> None:
     if report.verified:
         out.print("audit trail: [bold green]verified[/]")
     else:
@@ -130,6 +132,8 @@ def _print(report: Report) -> None:
         f"entries: {report.entries}, checkpoints: {report.checkpoints}, attempts: {report.attempts}, "
         f"waiting: {report.pending}"
     )
+    if not reasons_compared:
+        out.print("The reasons given were not compared: that needs the installation's keys.")
 
 
 @app.command("sequence")

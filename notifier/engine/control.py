@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,7 +55,11 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
         )
     await tx.write("UPDATE announcement SET control = 'pause' WHERE id = :id", {"id": announcement.id})
     await open_hold(tx, announcement.id, kind="pause", reason=reason, owner=operator)
-    facts = {"announcement": code, "actor": f"operator:{operator}", "reason_digest": _digest(reason)}
+    facts = {
+        "announcement": code,
+        "actor": f"operator:{operator}",
+        "reason_digest": tx.commitment("reason", reason),
+    }
     tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
 
 
@@ -71,7 +74,11 @@ async def pause_all(tx: Transaction, *, kind: str, reason: str, only: int = 0) -
     )
     for row in paused:
         await open_hold(tx, row.id, kind=kind, reason=reason, owner=row.author)
-        facts = {"announcement": row.code, "actor": "system", "reason_digest": _digest(reason)}
+        facts = {
+            "announcement": row.code,
+            "actor": "system",
+            "reason_digest": tx.commitment("reason", reason),
+        }
         tx.record(Event(AuditAction.ANNOUNCEMENT_PAUSED, facts))
     return len(paused)
 
@@ -200,7 +207,7 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
     facts: dict[str, Json] = {
         "announcement": code,
         "actor": actor,
-        "reason_digest": _digest(reason),
+        "reason_digest": tx.commitment("reason", reason),
         "deliveries": cancelled,
     }
     tx.record(Event(AuditAction.ANNOUNCEMENT_CANCELLED, facts))
@@ -316,8 +323,3 @@ async def _outcomes(tx: Transaction, announcement_id: int) -> CompactRange:
     ):
         tree.extend([leaf_hash(f"{row.reference} {row.state}".encode()) for row in part])
     return tree
-
-
-def _digest(reason: str) -> str:
-    """Return what the trail holds of a reason: free text may name somebody (the store keeps the words)."""
-    return hashlib.sha256(reason.encode()).hexdigest()

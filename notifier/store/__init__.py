@@ -8,9 +8,11 @@ but the published checkpoints. What a rolled-back store is caught by: ``high_wat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import hmac
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import psycopg
@@ -20,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from notifier.audit.entry import Event, encode, new_event_id
 from notifier.clock import Clock, SystemClock, to_instant
-from notifier.errors import StoreError, UnrecordedChange
+from notifier.errors import BadSettings, StoreError, UnrecordedChange
+from notifier.keys import Keys
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -38,24 +41,48 @@ _SQLITE_PRAGMAS = (
 class Store:
     """The database. Make one with ``Store.open`` and close it with ``close``."""
 
-    def __init__(self, engine: AsyncEngine, *, clock: Clock, origin: str) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, clock: Clock, origin: str, load_keys: Callable[[], Keys]
+    ) -> None:
         self.engine = engine
+        self._load_keys = load_keys
         self.clock = clock
         self.origin = origin
         self.dialect: Dialect = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
         # SQLite has one writer: waiting here in turn is cheaper and fairer than its busy handler.
         self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
 
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys that commitments in the audit trail are made with; read when the first is made."""
+        return self._load_keys()
+
+    @cached_property
+    def has_keys(self) -> bool:
+        """Whether they can be read: somebody who only verifies need not have them."""
+        try:
+            return bool(self.keys)
+        except BadSettings:
+            return False
+
     @classmethod
-    def open(cls, url: str, *, origin: str, clock: Clock | None = None) -> Store:
+    def open(
+        cls,
+        url: str,
+        *,
+        origin: str,
+        clock: Clock | None = None,
+        load_keys: Callable[[], Keys] = Keys.generate,
+    ) -> Store:
         """Open the store at a SQLAlchemy ``url`` (``sqlite+aiosqlite:///…`` or ``postgresql+psycopg://…``).
 
-        ``origin`` names the audit log its entries belong to. Nothing is read or created yet.
+        ``origin`` names the audit log its entries belong to. ``load_keys`` returns the installation's keys;
+        without it commitments are made under a key that nobody keeps. Nothing is read or created yet.
         """
         engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
-        return cls(engine, clock=clock or SystemClock(), origin=origin)
+        return cls(engine, clock=clock or SystemClock(), origin=origin, load_keys=load_keys)
 
     async def close(self) -> None:
         """Give back all connections."""
@@ -97,6 +124,7 @@ class Transaction:
         self.dialect: Dialect = store.dialect
         self.clock = store.clock
         self.origin = store.origin
+        self._store = store
         self._read_only = read_only
         self._wrote = False
         self._events: list[tuple[str, Event, datetime, int]] = []
@@ -176,6 +204,28 @@ class Transaction:
         made = [(new_event_id(instant), fact, now, instant) for fact in events]
         self._events += made
         return [one[0] for one in made]
+
+    def committing(self, kind: str) -> hmac.HMAC:
+        """Begin a commitment to what is given to it bit by bit; its ``hexdigest`` goes into a fact."""
+        return self._store.keys.committing(kind)
+
+    def commitment(self, kind: str, words: str) -> str:
+        """Return what the trail holds of words that may name somebody, or that could be guessed.
+
+        The same words have the same commitment; without the index key nobody can tell which they are.
+        """
+        made = self.committing(kind)
+        made.update(words.encode())
+        return made.hexdigest()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether commitments can be made, and so compared."""
+        return self._store.has_keys
+
+    def is_committed(self, kind: str, words: str, said: object) -> bool:
+        """Say whether ``said`` is the commitment to ``words``; without keys nobody can say that it is not."""
+        return not self.has_keys or self.commitment(kind, words) == said
 
     def recordset(self, param: str, alias: str, **columns: Literal["bigint", "text"]) -> str:
         """Return a FROM item that reads the JSON array of objects bound to ``param`` as rows.
