@@ -101,6 +101,16 @@ def test_a_guess_that_tears_words_apart_is_doubtful(
     assert (bool(table.guessed_encoding), table.doubtful) == (True, doubtful)
 
 
+@pytest.mark.parametrize(("name", "advised"), [("utf-16", "utf-16-be"), ("UTF_32", "utf-32-le")])
+def test_an_encoding_without_its_byte_order_is_refused(tmp_path: Path, name: str, advised: str) -> None:
+    """Without a mark at the file's beginning nobody can tell the order; the one that fits is advised."""
+    text = "number,name\n1,Anna\n"
+    with pytest.raises(BadInput, match="byte-order mark") as caught:
+        table_of(tmp_path, text.encode(advised), encoding=name)
+    assert f"--encoding {advised}" in caught.value.advice()
+    assert rows(table_of(tmp_path, text.encode(name), encoding=name)) == [["1", "Anna"]]
+
+
 def test_line_breaks_inside_quotes_keep_line_numbers_right(tmp_path: Path) -> None:
     """A row is named by the line it begins on; U+2028 ends no line."""
     table = table_of(tmp_path, 'number,name\r\n1,"two\r\nlines"\r\n\r\n2,a\u2028b\r\n')

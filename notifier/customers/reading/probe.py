@@ -100,6 +100,7 @@ def _encoding(file: str, given: str, start: bytes, odd: bytes, *, whole: bool) -
             start.decode(given, errors="replace")
         except (LookupError, UnicodeError, TypeError, AssertionError):
             raise BadInput(f"there is no text encoding {given!r}", advice="Try utf-8 or cp1252.") from None
+        _require_byte_order(file, codecs.lookup(given).name, start)
         return given, False, False
     for mark, name in _BOMS:
         if start.startswith(mark):
@@ -114,6 +115,20 @@ def _encoding(file: str, given: str, start: bytes, odd: bytes, *, whole: bool) -
     if not likely and b"\x00" in start:
         raise BadInput(f"{file} is no text", advice="Export the customers as CSV, XLSX or JSON Lines.")
     return likely or "cp1252", False, True
+
+
+def _require_byte_order(file: str, encoding: str, start: bytes) -> None:
+    """Refuse UTF-16 and UTF-32 whose bytes may stand in either order: only a mark at the beginning tells."""
+    if encoding not in ("utf-16", "utf-32") or any(
+        start.startswith(mark) for mark, name in _BOMS if name == encoding
+    ):
+        return
+    # Most letters of a table are ASCII: in big-endian order their first byte is a zero.
+    order = "be" if start[:1] == b"\x00" else "le"
+    raise BadInput(
+        f"{file} has no byte-order mark, so {encoding} may be read in two ways",
+        advice=f"Give --encoding {encoding}-{order}, or leave --encoding out and look at what is found.",
+    )
 
 
 def _utf16_without_mark(start: bytes) -> str:
