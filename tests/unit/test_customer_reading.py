@@ -219,6 +219,14 @@ def test_a_json_object_with_a_key_twice_is_refused(tmp_path: Path) -> None:
     assert [row.fault for row in table_of(tmp_path, '{"number": 1}\n' + deep).rows()][1] == "row-json"
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1E999", "NaN", "[Infinity]"])
+def test_a_json_number_out_of_range_is_told_as_that(tmp_path: Path, number: str) -> None:
+    """The line is an object; what is wrong with it is one number."""
+    odd = f'{{"number": "8", "n": {number}}}'
+    table = table_of(tmp_path, '{"number": "7", "n": 1}\n' + odd + '\n{"n": 1e400\n')
+    assert [row.fault for row in table.rows()] == ["", "row-json-number", "row-json"]
+
+
 def workbook(fill) -> bytes:
     book = openpyxl.Workbook()
     fill(book.active)

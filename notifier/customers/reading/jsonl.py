@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class JsonLinesTable:
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError:
-            return "row-json"
+            return "row-json-number" if _has_odd_number(raw) else "row-json"
         if not isinstance(value, dict):
             return "row-json"
         # Each key has its colon: where there are no more colons than keys, no key stands twice.
@@ -109,6 +110,23 @@ def _repeats(raw: bytes) -> bool:
 
     json.loads(raw, object_pairs_hook=see)
     return twice
+
+
+def _has_odd_number(raw: bytes) -> bool:
+    """Tell whether a line that was refused is an object but for a number nobody can hold, as 1e400 or NaN."""
+    odd = False
+
+    def see(number: str) -> float:
+        nonlocal odd
+        value = float(number)
+        odd = odd or not isfinite(value)
+        return value
+
+    try:
+        found = json.loads(raw, parse_float=see, parse_constant=see)
+    except (ValueError, RecursionError):
+        return False
+    return odd and isinstance(found, dict)
 
 
 def flatten(value: dict[str, Any], prefix: str = "", depth: int = 1) -> dict[str, str]:
