@@ -75,10 +75,15 @@ def map_columns(
     """
     if unknown := sorted(set(given) - set(FIELDS)):
         raise BadInput(f"there is no field {', '.join(unknown)}", advice=f"Fields are: {', '.join(FIELDS)}.")
-    wanted = {_column(headers, name): field for field, names in given.items() for name in names}
+    named = [(_column(headers, name), f"--map {field}") for field, names in given.items() for name in names]
+    wanted = {index: option.removeprefix("--map ") for index, option in named}
     out = {_column(headers, name) for name in ignored}
     clear = {_column(headers, name) for name in selectable}
-    for index in clear - out - set(wanted):
+    _require_one_meaning(
+        headers,
+        [*named, *((index, "--ignore") for index in out), *((index, "--selectable") for index in clear)],
+    )
+    for index in clear:
         if field := _guess(headers[index]):
             raise BadInput(
                 f"the column {headers[index]!r} holds the field {field}, which is no free attribute",
@@ -120,6 +125,18 @@ def parse_given(options: Iterable[str]) -> dict[str, list[str]]:
         if len(names) > 1 and field not in _SEVERAL:
             raise BadInput(f"{field} can come from one column only", advice="Give --map once for it.")
     return made
+
+
+def _require_one_meaning(headers: Sequence[str], named: Iterable[tuple[int, str]]) -> None:
+    """Refuse a column that options name twice: none of them wins silently."""
+    before: dict[int, str] = {}
+    for index, option in named:
+        if index in before:
+            raise BadInput(
+                f"the column {headers[index]!r} is named twice: by {before[index]} and by {option}",
+                advice="A column means one thing: name it once.",
+            )
+        before[index] = option
 
 
 def _column(headers: Sequence[str], name: str) -> int:

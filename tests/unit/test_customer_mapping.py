@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from notifier.customers.mapping import map_columns
@@ -30,3 +32,19 @@ def test_a_field_is_not_made_selectable() -> None:
     with pytest.raises(BadInput, match="holds the field email"):
         map_columns(("number", "E-Mail", "plan"), given={}, selectable=["E-Mail"])
     assert map_columns(("number", "plan"), given={}, selectable=["plan"])[1].how == "selectable"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"given": {"email": ["mail"], "phone": ["Mail"]}},
+        {"given": {"email": ["mail", "Mail"]}},
+        {"given": {"email": ["mail"]}, "ignored": ["mail"]},
+        {"given": {"email": ["mail"]}, "selectable": ["mail"]},
+        {"given": {}, "selectable": ["plan"], "ignored": ["plan"]},
+    ],
+)
+def test_a_column_has_one_meaning(options: dict[str, Any]) -> None:
+    """Whoever names a column twice is told so: none of the two wins silently."""
+    with pytest.raises(BadInput, match="named twice"):
+        map_columns(("number", "mail", "plan"), **options)
