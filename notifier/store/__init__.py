@@ -34,7 +34,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA recursive_triggers=ON",  # INSERT OR REPLACE then fires the DELETE guards.
     "PRAGMA busy_timeout=15000",
     "PRAGMA temp_store=FILE",
-    "PRAGMA cache_size=-32768",
+    "PRAGMA cache_size=-16384",
 )
 
 
