@@ -117,7 +117,7 @@ class AffectedAct(SQLModel, table=True):
     kind: str
     """``criteria``, ``list``, ``typed``, ``account``, ``exclusion``, ``readmission`` or ``compromise``."""
     what: str
-    """The criteria, the list's digest, the accounts."""
+    """The criteria, the list's digest, the accounts; of an exclusion also the digest of who it was."""
     exposed: str = ""
     note: str = ""
     """The basis, or the reason of an exclusion, in the operator's words."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -56,13 +57,7 @@ async def exclude(
     standing = "excluded <> ''" if readmit else "excluded = ''"
     own = " AND via_account_id = 0" if selection is not None and not readmit else ""
     rows = f"incident_id = :incident AND {standing}{own} AND customer_id IN ({who})"
-    people = int(
-        await tx.scalar(
-            f"SELECT count(DISTINCT customer_id) FROM affected WHERE {rows}",
-            **params,
-            incident=incident.id,
-        )
-    )
+    people, committed = await _commit(tx, rows, {**params, "incident": incident.id})
     await tx.write(
         f"UPDATE affected SET excluded = :reason WHERE {rows}",
         {**params, "reason": "" if readmit else reason, "incident": incident.id},
@@ -73,6 +68,7 @@ async def exclude(
             advice="They are not on the list, or excluded already: see `notifier incidents affected`.",
         )
     kind = "readmission" if readmit else "exclusion"
+    what = f"{what}: {committed}"
     await keep_act(tx, incident, kind=kind, what=what, note=reason, people=people, actor=actor)
     tx.record(
         Event(
@@ -80,7 +76,7 @@ async def exclude(
             {
                 "incident": incident.code,
                 "people": people,
-                "who_digest": tx.commitment("who", what),
+                "who_digest": committed,
                 "reason_digest": tx.commitment("reason", reason),
                 "actor": f"operator:{actor}",
             },
@@ -96,6 +92,18 @@ async def exclude(
     )
     moved, silent = await succeed(tx, keys, incident, [row.id for row in accounts], actor=actor)
     return Excluded(people, tuple(moved), tuple(silent))
+
+
+async def _commit(tx: Transaction, rows: str, params: Mapping[str, Any]) -> tuple[int, str]:
+    """Return how many people some rows are about, and the commitment to exactly these; memory stays flat."""
+    people, made = 0, tx.committing("people")
+    async for part in tx.stream(
+        f"SELECT uid FROM customer WHERE id IN (SELECT customer_id FROM affected WHERE {rows}) ORDER BY uid",
+        **params,
+    ):
+        people += len(part)
+        made.update("".join(f"{row.uid}\n" for row in part).encode())
+    return people, made.hexdigest()
 
 
 async def _described(

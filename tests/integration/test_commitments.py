@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from incidents.affected.acts import acts
 from incidents.affected.compromise import compromise_addresses, compromise_channels
 from incidents.affected.criteria import Exposure
 from incidents.affected.exclusion import exclude
@@ -97,3 +98,40 @@ async def test_who_has_no_keys_verifies_all_but_the_reasons(
     )
     await opened.close()
     assert (report.findings, opened.has_keys) == ([], False)
+
+
+async def test_who_was_excluded_is_committed_to(store: Store, keys: Keys) -> None:
+    """Two numbers make another commitment than two others; the same people the same, however they are named."""
+    await add(store, keys, [person(f"C-{n}", f"p{n}@example.com") for n in range(4)])
+    incident = await declared(store)
+    await affect(store, incident)
+    own = Selection.read("number in (C-1, C-0)")
+    for how in (
+        {"numbers": ["C-0", "C-1"]},
+        {"numbers": ["C-3", "C-2"]},
+        {"numbers": ["C-1", "C-0"], "readmit": True},
+        {"selection": own},
+    ):
+        async with store.begin() as tx:
+            await exclude(tx, keys, incident, reason="x", actor="alice", **how)
+    async with store.read() as tx:
+        kept = [str(one["what"]).split(": ") for one in await acts(tx, incident) if "criteria" != one["kind"]]
+    assert [words for words, _ in kept] == ["2 numbers"] * 3 + [own.text]
+    (_, first), (_, other), (_, back), (_, again) = kept
+    assert (first == back == again, first == other) == (True, False)
+    said = [facts["who_digest"] for facts in await entries(store, "affected:excluded")]
+    assert sorted(said) == sorted([first, other, again])
+
+
+async def test_a_commitment_to_people_can_be_made_from_their_ids(store: Store, keys: Keys) -> None:
+    """Whoever has the key and the store proves by the random ids in order who was meant."""
+    await add(store, keys, [person(f"C-{n}", f"p{n}@example.com") for n in range(3)])
+    incident = await declared(store)
+    await affect(store, incident)
+    async with store.begin() as tx:
+        await exclude(tx, keys, incident, selection=Selection.read("everybody"), reason="x", actor="alice")
+        uids = sorted(row.uid for row in await tx.rows("SELECT uid FROM customer"))
+    made = keys.committing("people")
+    made.update("".join(f"{uid}\n" for uid in uids).encode())
+    (facts,) = await entries(store, "affected:excluded")
+    assert facts["who_digest"] == made.hexdigest()
