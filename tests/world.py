@@ -161,7 +161,8 @@ async def release(tx: Transaction, announcement_id: int, *, batch_size: int = 50
         {"id": announcement_id, "now": tx.now_us()},
     )
     counts = await plan(tx, announcement_id, batch_size=batch_size)
-    tx.record(Event("announcement:released", {"announcement": CODE, "people": counts.deliveries}))
+    planned = {"deliveries": counts.deliveries}
+    tx.record(Event("announcement:released", {"announcement": CODE, "planned": planned}))
     return counts
 
 

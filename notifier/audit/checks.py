@@ -17,6 +17,8 @@ from notifier.store import Transaction
 from notifier.words import amount
 
 _PAGE = 4096
+_APART = 10_000_000
+"""Microseconds by which an attempt's end and its entry's time, taken one after the other, differ at most."""
 COMMITMENTS = frozenset({AuditAction.AUDIENCE_FROZEN.value, AuditAction.ANNOUNCEMENT_CLOSED.value})
 
 
@@ -105,8 +107,8 @@ async def attempts(tx: Transaction, report: Report) -> None:
     """Check that every attempt's row says what its entry says, and that no entry lost its row."""
     after = 0
     while rows := await tx.rows(
-        "SELECT a.id, a.number, a.outcome, a.code, a.enhanced, a.relay, a.reason, d.reference, "
-        "e.action, e.entry FROM attempt a JOIN delivery d ON d.id = a.delivery_id "
+        "SELECT a.id, a.number, a.closed_at, a.outcome, a.code, a.enhanced, a.relay, a.reason, d.reference, "
+        "e.action, e.at, e.entry FROM attempt a JOIN delivery d ON d.id = a.delivery_id "
         "LEFT JOIN audit_event e ON e.id = a.event_id WHERE a.id > :after ORDER BY a.id LIMIT :most",
         after=after,
         most=_PAGE,
@@ -116,7 +118,11 @@ async def attempts(tx: Transaction, report: Report) -> None:
         for row in rows:
             if row.entry is None:
                 report.add("attempt-unrecorded", f"attempt {row.number} of {row.reference} has no entry")
-            elif row.action != f"delivery:attempt:{row.outcome}" or not _says(bytes(row.entry), row):
+            elif (
+                row.action != f"delivery:attempt:{row.outcome}"
+                or abs(row.closed_at - row.at) > _APART
+                or not _says(bytes(row.entry), row)
+            ):
                 report.add(
                     "attempt-differs", f"attempt {row.number} of {row.reference} is not what its entry says"
                 )

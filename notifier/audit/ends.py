@@ -1,55 +1,134 @@
-"""What verification holds against the trail besides attempts: how deliveries ended, and what was signed."""
+"""What verification holds against the course that the trail tells: deliveries, announcements, holds;
+and against single entries: who signed.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from hashlib import sha256
+from typing import Any
 
 from notifier.audit.actions import AuditAction
+from notifier.audit.course import Announced, Course, Told
 from notifier.audit.report import Facts, Report
+from notifier.deliveries import WAITING, State
 from notifier.store import Transaction
 
-WANTED = frozenset({AuditAction.DELIVERY_SETTLED.value, AuditAction.ANNOUNCEMENT_APPROVED.value})
+WANTED = frozenset({AuditAction.ANNOUNCEMENT_APPROVED.value})
 _SIGNED = ("announcement", "actor", "people", "audience_digest", "texts_digest", "plan_digest",
            "channels_digest", "expires_at")  # fmt: skip
-_FAILURES = 400
-"""Reply codes from here on are refusals."""
+_UNRELEASED = frozenset({"draft", "preflighted", "approved", "countdown"})
+_NOBODY = Told(State.PLANNED, 0, 0, "", "")
+_DELIVERIES = (
+    "SELECT d.reference, d.state, d.attempts, n.code AS announcement, m.uid AS member,"
+    " CASE WHEN d.customer_id = m.customer_id AND d.contact_point_id = m.contact_point_id"
+    " AND m.audience_id = n.audience_id AND t.reference = d.reference AND t.member_id = d.member_id"
+    " AND t.announcement_id = d.announcement_id AND t.channel = d.channel AND t.occasion = d.occasion"
+    " THEN 1 ELSE 0 END AS fits"
+    " FROM delivery d LEFT JOIN announcement n ON n.id = d.announcement_id"
+    " LEFT JOIN audience_member m ON m.id = d.member_id LEFT JOIN notice t ON t.id = d.notice_id"
+    " ORDER BY d.id"
+)
 
 
-async def ends(tx: Transaction, report: Report, entries: Iterable[Facts]) -> None:
-    """Check that deliveries ended as their last attempt did, or as an answer that was found late says.
+async def deliveries(tx: Transaction, report: Report, course: Course) -> None:
+    """Check that each delivery is its member's, and stands where its entries leave it; that none is missing.
 
     No receipts are taken: a delivery that is ``delivered`` or ``bounced`` has nothing to show for it.
     """
-    settled = {
-        (facts.get("delivery"), facts.get("attempt")): facts
-        for entry in entries
-        if entry["type"] == AuditAction.DELIVERY_SETTLED and isinstance(facts := entry.get("data"), dict)
-    }
-    doubtful = tx.stream(
-        "SELECT d.reference, d.state, a.number, a.outcome FROM delivery d LEFT JOIN attempt a "
-        "ON a.delivery_id = d.id "
-        "AND a.number = (SELECT max(t.number) FROM attempt t WHERE t.delivery_id = d.id) "
-        "WHERE d.state IN ('delivered', 'bounced') "
-        "OR (d.state IN ('accepted', 'rejected') AND (a.outcome IS NULL OR a.outcome <> d.state)) "
-        "OR (a.outcome IN ('accepted', 'rejected') AND a.outcome <> d.state) ORDER BY d.id"
-    )
-    async for part in doubtful:
+    counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    spoken_of = 0
+    async for part in tx.stream(_DELIVERIES):
+        told = course.told(row.reference for row in part)
+        spoken_of += len(told)
         for row in part:
-            late = settled.get((row.reference, row.number))
-            if row.outcome != "unknown" or late is None or not _says(late, row.state):
-                report.add(
-                    "delivery-differs", f"the trail does not say that {row.reference} ended as {row.state}"
-                )
+            said = told.get(row.reference, _NOBODY)
+            about = course.announcements.get(row.announcement, Announced())
+            wrong = _wrong(row, said, about)
+            if wrong:
+                report.add("delivery-differs", f"the trail does not say that {row.reference} {wrong}")
+            here = counted[row.announcement]
+            here["deliveries"] += 1
+            here["opened"] += row.attempts
+            here["cancelled"] += row.state == State.CANCELLED
+            here["held"] += row.state == State.HELD and said.state == State.UNKNOWN
+    if lost := course.deliveries() - spoken_of:
+        report.add("delivery-lost", f"deliveries that entries speak of and that are not in the store: {lost}")
+    for code in sorted({*course.announcements, *counted}, key=str):
+        _numbers(report, code, course.announcements.get(code, Announced()), counted[code])
 
 
-def _says(late: Mapping[str, object], state: str) -> bool:
-    """Say whether an answer found late, told by its reply code, is that of ``state``."""
-    code = late.get("code")
-    if not isinstance(code, int) or not code:  # A refusal without a dialogue has no reply code.
-        return True
-    return state == ("rejected" if code >= _FAILURES else "accepted")
+def _wrong(row: Any, said: Told, about: Announced) -> str:
+    """Say what of a delivery its entries do not say."""
+    if not row.fits:
+        return "is the one of its member's notice"
+    if said is not _NOBODY and (said.announcement, said.member) != (row.announcement, row.member):
+        return "is that member's"
+    expected = {said.state}
+    if said.place < about.rest_cancelled and said.state in WAITING:
+        # What was answered while the rest was being cancelled is cancelled a minute later.
+        expected.add(State.HELD if said.state == State.UNKNOWN else State.CANCELLED)
+    open_now = row.state == State.HANDING_OVER
+    if not (row.state in expected or (open_now and said.state in WAITING)):
+        return f"is {row.state}"
+    if row.attempts != said.attempts + open_now:
+        return f"was handed over {row.attempts} times"
+    return ""
+
+
+def _numbers(report: Report, code: str, about: Announced, counted: Counter[str]) -> None:
+    """Check an announcement's deliveries as a whole."""
+    if counted["deliveries"] != about.planned:
+        report.add(
+            "delivery-lost" if counted["deliveries"] < about.planned else "delivery-unrecorded",
+            f"deliveries of {code} now: {counted['deliveries']}, released: {about.planned}",
+        )
+    wrong = {
+        "hand-overs opened": counted["opened"] != about.opened,
+        "deliveries cancelled": counted["cancelled"] != about.cancelled,
+        "deliveries held by cancelling": counted["held"] > about.held,
+    }
+    for name in (name for name, differs in wrong.items() if differs):
+        report.add("announcement-differs", f"{code}: not as many {name} as recorded")
+
+
+async def announcements(tx: Transaction, report: Report, course: Course) -> None:
+    """Check that each announcement stands where its entries leave it, and that they can be true."""
+    for row in await tx.rows("SELECT code, state, control FROM announcement ORDER BY id"):
+        about = course.announcements.get(row.code, Announced())
+        fits = row.state == about.phase if about.phase else row.state in _UNRELEASED
+        if not fits:
+            report.add("announcement-differs", f"the trail does not say that {row.code} is {row.state}")
+        elif about.phase != "closed" and row.control != about.control:
+            report.add(
+                "announcement-differs", f"the trail does not say that {row.code} was told to {row.control}"
+            )
+    for code, about in course.announcements.items():
+        for wrong in about.wrong:
+            report.add("announcement-contradicts", f"{code}: {wrong}")
+
+
+async def holds(tx: Transaction, report: Report, course: Course) -> None:
+    """Check that each hold was opened, taken and ended as recorded, and none is lost."""
+    known = set()
+    for row in await tx.rows(
+        "SELECT h.id, h.kind, h.owner, h.taken_by, h.ended_by, h.ended_at, n.code FROM hold h"
+        " LEFT JOIN announcement n ON n.id = h.announcement_id ORDER BY h.id"
+    ):
+        known.add(row.id)
+        said = course.holds.get(row.id)
+        if (
+            said is None
+            or (row.code, row.kind, row.owner, row.ended_by)
+            != (said.announcement, said.kind, said.owner, said.ended_by)
+            or (row.ended_at is None) != (not said.ended_by)
+            # It is nobody's again where its reason changed.
+            or row.taken_by not in {"", *said.takers}
+        ):
+            report.add("hold-differs", f"the hold {row.id} is not what the trail says")
+    for number in course.holds.keys() - known:
+        report.add("hold-lost", f"the hold {number} was recorded and is gone")
 
 
 async def approvals(tx: Transaction, report: Report, entries: Iterable[Facts]) -> None:

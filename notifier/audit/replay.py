@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Row
 
 from notifier.audit import tiles
+from notifier.audit.course import Course
 from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.audit.note import Checkpoint, Verifier
 from notifier.audit.report import Facts, Report
@@ -29,7 +30,8 @@ _BEFORE_ALL = -(2**62)
 class Replay:
     """One run over the log, in flat memory. ``marks`` are checkpoints known from outside, by their place.
 
-    ``kept`` collects the entries of the types in ``wanted``; ``watch`` is told how many were read.
+    ``course`` hears every entry; ``kept`` collects those of the types in ``wanted``, of which there must be
+    few; ``watch`` is told how many were read.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Replay:
         report: Report,
         verifier: Verifier,
         *,
+        course: Course,
         marks: Sequence[tuple[str, Checkpoint]] = (),
         wanted: frozenset[str] = frozenset(),
         watch: Callable[[int], None] = lambda _: None,
@@ -47,7 +50,7 @@ class Replay:
         self._last = 0
         self._tx, self._report, self._verifier = tx, report, verifier
         self._marks = sorted(marks, key=lambda mark: mark[1].size)
-        self._wanted, self._watch = wanted, watch
+        self._course, self._wanted, self._watch = course, wanted, watch
         self._edges: dict[int, tuple[int, bytes]] = {}
         self._checkpoints: list[Row[Any]] = []
         self._after_checkpoint = _BEFORE_ALL
@@ -98,6 +101,7 @@ class Replay:
             self._report.add(
                 "entry-differs", f"the entry {row.event_id} says otherwise than the row it is in"
             )
+        self._course.hear(entry)
         if entry.get("type") in self._wanted:
             self.kept.append(entry)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from notifier.audit import checks, ends, said
+from notifier.audit.course import Course
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
 from notifier.audit.published import published
@@ -38,22 +39,27 @@ async def verify(
     # Read before the store's view is taken: it may only lie behind.
     marks = _marks(report, high_water, memory)
     async with store.read() as tx:
-        wanted = checks.COMMITMENTS.union(ends.WANTED, said.WANTED, *(check.wanted for check in also))
-        replay = Replay(tx, report, verifier, marks=marks, wanted=wanted, watch=watch)
-        await replay.run()
-        report.size, report.root = replay.tree.size, replay.tree.root().hex()
-        if report.size and not high_water.path.exists():
-            report.add("high-water-missing", f"{high_water.path.name}, the memory outside the store, is gone")
-        await checks.waiting(tx, report, replay, tx.now_us() - LATE_SECONDS * 1_000_000)
-        await checks.guards(tx, report)
-        await checks.attempts(tx, report)
-        await checks.commitments(tx, report, replay.kept)
-        await ends.ends(tx, report, replay.kept)
-        await ends.approvals(tx, report, replay.kept)
-        await said.announcements(tx, report, replay.kept)
-        await said.locales(tx, report, replay.kept)
-        for check in also:
-            await check.run(tx, report, replay.kept)
+        with Course() as course:
+            wanted = checks.COMMITMENTS.union(ends.WANTED, said.WANTED, *(check.wanted for check in also))
+            replay = Replay(tx, report, verifier, course=course, marks=marks, wanted=wanted, watch=watch)
+            await replay.run()
+            report.size, report.root = replay.tree.size, replay.tree.root().hex()
+            if report.size and not high_water.path.exists():
+                report.add(
+                    "high-water-missing", f"{high_water.path.name}, the memory outside the store, is gone"
+                )
+            await checks.waiting(tx, report, replay, tx.now_us() - LATE_SECONDS * 1_000_000)
+            await checks.guards(tx, report)
+            await checks.attempts(tx, report)
+            await checks.commitments(tx, report, replay.kept)
+            await ends.deliveries(tx, report, course)
+            await ends.announcements(tx, report, course)
+            await ends.holds(tx, report, course)
+            await said.announcements(tx, report, replay.kept)
+            await ends.approvals(tx, report, replay.kept)
+            await said.locales(tx, report, replay.kept)
+            for check in also:
+                await check.run(tx, report, replay.kept)
         shown = await published(tx)
     if report.verified and shown is not None:
         memory.raise_to(shown)

@@ -96,7 +96,9 @@ async def _facts(tx: Transaction, ids: Sequence[int]) -> dict[int, Row[Any]]:
 
 def _late(settled: Settled) -> Event:
     """Return the entry for an answer that was found after its attempt had been closed as unknown."""
-    return replace(settled.event(), action=AuditAction.DELIVERY_SETTLED)
+    event = settled.event()
+    facts = {**event.facts, "outcome": str(settled.outcome.kind)}
+    return replace(event, action=AuditAction.DELIVERY_SETTLED, facts=facts)
 
 
 def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled:
