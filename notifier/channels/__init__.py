@@ -91,6 +91,12 @@ class Channel(Protocol):
         """Let the hand-overs under way end, then close all connections."""
         ...
 
+    def usable(self) -> bool:
+        """Say, without I/O, whether a hand-over begun now might succeed; false while the channel knows that
+        all its carriers are out of order.
+        """
+        ...
+
     def check(self, envelope: Envelope) -> Sequence[Finding]:
         """List, without I/O, what this channel cannot carry; it refuses, it never drops silently."""
         ...

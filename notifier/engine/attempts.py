@@ -18,6 +18,10 @@ from notifier.store import Transaction
 RESPONSE_CONTEXT = b"response"
 ADDRESS_DEAD = "address-dead"
 INTERRUPTED = "interrupted"
+RELAY_DOWN = "relay-down"
+"""No relay could be used, so the message never left: an attempt on record that is no try of the reader's. The
+channel says so too once a relay keeps answering that the trouble is with us (5.7.x).
+"""
 
 _ACTIONS = {
     OutcomeKind.ACCEPTED: AuditAction.ATTEMPT_ACCEPTED,

@@ -230,6 +230,9 @@ class _Overheard:
     ) -> None:
         return
 
+    def usable(self) -> bool:
+        return self._channel.usable()
+
     def check(self, envelope: Envelope) -> Sequence[Finding]:
         return self._channel.check(envelope)
 

@@ -19,6 +19,10 @@ class Flow:
         self._most = most
         self.allowed = min(most, _FIRST)
 
+    def relay_failed(self) -> None:
+        """Begin anew with a few: each costs an attempt on record, until one shows that a relay works."""
+        self.allowed = min(_FEWEST, self._most)
+
     def answered(self, seconds: float) -> None:
         """Learn from one answer that took ``seconds`` from the opening of its attempt."""
         if seconds < _SOON:

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from notifier import notices
 from notifier.clock import from_instant
 from notifier.deliveries import State
+from notifier.engine.attempts import RELAY_DOWN
 from notifier.engine.batches import Ending, Lease, Opening
 from notifier.engine.windows import MINUTE, Window
 from notifier.errors import StoreError
@@ -25,6 +26,8 @@ LOOK_AGAIN = 5 * MINUTE
 """How long an update waits before it is asked again whether its reader's earlier notice has left."""
 _DICTIONARIES = 100
 """Kept at most: a service that runs for years sends many announcements."""
+
+_TRIES = "FROM attempt t WHERE t.delivery_id = d.id AND t.reason <> :down"
 
 
 class Finisher(Protocol):
@@ -51,6 +54,10 @@ class Prepared:
     member: str
     customer: str
     attempt: int
+    tries: int
+    """Attempts before this one in which a relay could be used."""
+    tried_since: int | None
+    """When the first of them was opened."""
     message_date: int
     first_time: bool
     recipient: str
@@ -121,7 +128,9 @@ class Loader:
                 "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
                 "n.sealed, n.dictionary_id, n.digest, p.site, "
                 "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point, "
-                f"CASE WHEN d.attempts > 0 THEN 'told' ELSE {BEFORE} END AS before "
+                f"CASE WHEN d.attempts > 0 THEN 'told' ELSE {BEFORE} END AS before, "
+                f"CASE WHEN d.attempts > 0 THEN (SELECT count(*) {_TRIES}) ELSE 0 END AS tries, "
+                f"CASE WHEN d.attempts > 0 THEN (SELECT min(t.opened_at) {_TRIES}) END AS tried_since "
                 f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
                 "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
                 "JOIN contact_point p ON p.id = d.contact_point_id "
@@ -129,6 +138,7 @@ class Loader:
                 # The notice is sealed for the person it is about; a guardian may be the one it goes to.
                 "LEFT JOIN subject_key k ON k.customer_id = d.customer_id",
                 ids=orjson.dumps([{"id": one} for one in ids]).decode(),
+                down=RELAY_DOWN,
             )
             if len(self._dictionaries) > _DICTIONARIES:
                 self._dictionaries.clear()
@@ -161,7 +171,7 @@ class Loader:
         if row.before == "never":
             return Ending(row.id, row.reference, row.member, State.SUPPRESSED, "never-told")
         if row.state == State.UNKNOWN and (
-            self._policy.hold_unknown or row.attempts >= self._policy.unknown_most
+            self._policy.hold_unknown or row.tries >= self._policy.unknown_most
         ):
             return Ending(row.id, row.reference, row.member, State.HELD, "answer-lost")
         return None
@@ -182,6 +192,8 @@ class Loader:
             member=row.member,
             customer=row.number,
             attempt=row.attempts + 1,
+            tries=row.tries,
+            tried_since=row.tried_since,
             message_date=date,
             first_time=first_time,
             recipient=recipient,

@@ -22,7 +22,7 @@ from notifier.channels import Channel, Envelope, Outcome, OutcomeKind
 from notifier.clock import to_instant
 from notifier.deliveries import State
 from notifier.engine import batches
-from notifier.engine.attempts import Settled
+from notifier.engine.attempts import RELAY_DOWN, Settled
 from notifier.engine.batches import Ending, Lease
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.flow import Flow
@@ -38,11 +38,6 @@ FLUSH_AFTER = 0.05
 
 CONTROL_EVERY = 0.5
 """Seconds between two looks for a pause or cancel while nothing is answered."""
-
-RELAY_DOWN = "relay-down"
-"""No relay can be used: the batch stops opening hand-overs and waits. The channel says so too once a relay
-keeps answering that the trouble is with us (5.7.x).
-"""
 
 OUR_LIMIT = "throttled"
 """With ``handed_over`` false: our own limit had no room yet; nobody refused anything."""
@@ -142,6 +137,8 @@ class BatchRun:
             low = max(1, self._flow.allowed // 2)
             if self._failure is not None:
                 raise self._failure
+            if (ready or ids) and not self._channel.usable():
+                self._halt = self._halt or RELAY_DOWN  # Opening would only put on record what cannot leave.
             halted = self._halted()
             if not halted and not ready and ids:
                 part = [ids.popleft() for _ in range(min(low, len(ids)))]
@@ -254,7 +251,10 @@ class BatchRun:
             if done:
                 return
             done = True
-            self._flow.answered(asyncio.get_running_loop().time() - began)
+            if outcome.reason == RELAY_DOWN:
+                self._flow.relay_failed()
+            else:
+                self._flow.answered(asyncio.get_running_loop().time() - began)
             try:
                 self._spill.note(self._lease.token, one.delivery_id, outcome)
             except OSError:
@@ -295,14 +295,14 @@ class BatchRun:
             return end, 0
         if outcome.kind is OutcomeKind.UNKNOWN:
             return State.UNKNOWN, now + int(self._settings.quarantine_seconds * SECOND)
-        if now - one.message_date > self._settings.give_up_hours * 3600 * SECOND:
+        if not outcome.handed_over and (outcome.reason == RELAY_DOWN or self._halted()):
+            return State.DEFERRED, now  # No relay, or withdrawn before it was begun: no try of the reader's.
+        if now - (one.tried_since or now) > self._settings.give_up_hours * 3600 * SECOND:
             return State.EXPIRED, 0
-        if not outcome.handed_over and outcome.reason != RELAY_DOWN and self._halted():
-            return State.DEFERRED, now  # Withdrawn before it was begun.
         if outcome.reason == OUR_LIMIT and not (outcome.handed_over or outcome.code):
             return State.DEFERRED, now + int((outcome.retry_after or 1.0) * SECOND)
         due = self._back_off.wait(
-            one.attempt,
+            one.tries + 1,
             asked=outcome.retry_after,
             named=outcome.named,
             now=now,

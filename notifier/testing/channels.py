@@ -23,6 +23,8 @@ class ScriptedChannel:
     def __init__(self, script: Mapping[str, Sequence[Outcome | Exception]] | None = None) -> None:
         self.sent: list[Envelope] = []
         self._script = {recipient: list(outcomes) for recipient, outcomes in (script or {}).items()}
+        self.down = False
+        """Whether it knows that nothing can be handed over now."""
         self.gate: asyncio.Event | None = None
         """Where set, every hand-over waits for it before it is answered."""
 
@@ -38,6 +40,10 @@ class ScriptedChannel:
     def answer(self, recipient: str, *outcomes: Outcome | Exception) -> None:
         """Add outcomes to a recipient's script."""
         self._script.setdefault(recipient, []).extend(outcomes)
+
+    def usable(self) -> bool:
+        """Say what ``down`` says."""
+        return not self.down
 
     def check(self, envelope: Envelope) -> Sequence[Finding]:
         """Carry everything."""

@@ -46,6 +46,14 @@ async def test_without_any_relay_nothing_has_left(closed_port: int) -> None:
     assert "@" not in "".join(outcome.text for outcome in outcomes)
 
 
+async def test_a_channel_knows_when_no_relay_can_be_used(closed_port: int) -> None:
+    """Before the first try it may be; after a failure it may not for a while."""
+    async with channel() as none, channel(relay(closed_port)) as ready:
+        assert (none.usable(), ready.usable()) == (False, True)
+        await ready.send(envelope())
+        assert not ready.usable()
+
+
 async def test_nobody_waits_for_the_limit_of_a_relay_that_is_down(closed_port: int) -> None:
     """Its place in the queue is not worth waiting for."""
     slow = relay(closed_port, "first", per_second=0.1)

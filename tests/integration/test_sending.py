@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifier.channels import Outcome, OutcomeKind
+from notifier.clock import to_instant
 from notifier.deliveries import State
 from notifier.engine import batches, control, recovery, schedule
 from notifier.engine.attempts import Settled
@@ -174,6 +175,64 @@ async def test_relay_trouble_burns_nobody(store: Store, keys: Keys, clock: FakeC
     while await run_next(store, keys, channel, tmp_path):
         pass
     assert await states(store) == {"accepted": 40}
+
+
+async def test_nothing_is_opened_while_no_relay_can_be_used(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The run asks the channel first: nobody is touched, nothing goes on record, and all go once it can."""
+    await world.released(store, keys, 40)
+    await start(store)
+    channel = ScriptedChannel()
+    channel.down = True
+    result = await run_next(store, keys, channel, tmp_path)
+    assert result == BatchResult(0, "relay-down")
+    assert (channel.sent, await states(store)) == ([], {"planned": 40})
+    async with store.read() as tx:
+        assert not await tx.scalar(
+            "SELECT count(*) FROM audit_event WHERE action = 'delivery:attempts:opened'"
+        )
+    channel.down = False
+    clock.advance(seconds=15)
+    await run_next(store, keys, channel, tmp_path)
+    assert await states(store) == {"accepted": 40}
+
+
+async def _again(store: Store, clock: FakeClock) -> float:
+    """Return in how many seconds the one delivery is due again; negative if it is due already."""
+    async with store.read() as tx:
+        due = await tx.scalar("SELECT due_at FROM delivery")
+    return (int(due or 0) - to_instant(clock.now())) / 1_000_000
+
+
+async def test_an_outage_lengthens_nobody_s_back_off(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Only the batch waits for the relay; the first answer that counts is followed by the first pause."""
+    await world.released(store, keys, 1)
+    await start(store)
+    busy = Outcome(OutcomeKind.DEFERRED, code=451)
+    channel = ScriptedChannel({world.address(0): [*[RELAY_DOWN] * 8, busy]})
+    for _ in range(8):
+        assert await run_next(store, keys, channel, tmp_path) is not None
+        assert await _again(store, clock) <= 0
+        clock.advance(seconds=15)
+    await run_next(store, keys, channel, tmp_path)
+    assert 30 <= await _again(store, clock) <= 60
+
+
+async def test_an_outage_lets_nobody_s_time_run_out(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The days that a delivery is tried begin with the first try of a relay that could be used."""
+    await world.released(store, keys, 1)
+    await start(store)
+    busy = Outcome(OutcomeKind.DEFERRED, code=451)
+    channel = ScriptedChannel({world.address(0): [RELAY_DOWN, RELAY_DOWN, busy, RELAY_DOWN, busy]})
+    for expected in ("deferred", "deferred", "deferred", "deferred", "expired"):
+        assert await run_next(store, keys, channel, tmp_path) is not None
+        assert await states(store) == {expected: 1}
+        clock.advance(hours=97)
 
 
 async def test_a_worker_that_lost_its_lease_changes_nothing(

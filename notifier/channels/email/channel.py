@@ -71,6 +71,10 @@ class EmailChannel:
             await self._idle.wait()
         await asyncio.gather(*(pool.close() for pool in self._pools))
 
+    def usable(self) -> bool:
+        """Say whether a relay may be used now, or may be tried again."""
+        return any(not pool.circuit.remaining for pool in self._pools)
+
     def check(self, envelope: Envelope) -> Sequence[Finding]:
         """List what cannot be carried: a wrong address, stray line ends, more than one reader."""
         return self._inspect(envelope)[1]

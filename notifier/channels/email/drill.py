@@ -46,6 +46,10 @@ class DrillChannel:
         """Let the hand-overs under way end and stop the catcher."""
         await self._stack.aclose()
 
+    def usable(self) -> bool:
+        """Say whether the catcher may be used now."""
+        return self._inner is not None and self._inner.usable()
+
     def check(self, envelope: Envelope) -> Sequence[Finding]:
         """List what e-mail cannot carry."""
         return (self._inner or EmailChannel(EmailSettings())).check(envelope)
