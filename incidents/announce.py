@@ -41,14 +41,13 @@ def facts(
         "next_update": record.next_update.isoformat() if record.next_update else "",
         "contact": {name: getattr(record.contact, name) or "" for name in Contact.model_fields},
         "check": {"address": address, "url": f"https://{address}"},
-        "texts": {locale: _texts(texts) for locale, texts in record.texts.items() if texts.written},
+        "texts": {
+            locale: _texts(texts)
+            for locale, texts in record.texts.items()
+            if texts.summary and texts.what_happened
+        },
         "names_meant": list(record.names_meant),
     }
-
-
-def unwritten(record: IncidentRecord) -> list[str]:
-    """Return the languages of the record in which not enough is written for a notice."""
-    return [locale for locale, texts in record.texts.items() if not texts.written]
 
 
 async def writers(tx: Transaction, incident: Incident, organisation: Organisation) -> set[str]:
@@ -95,9 +94,8 @@ async def announce(
         kind=await _kind(tx, audience),
     )
     if not said["texts"]:
-        waiting = unwritten(incident.record)
         raise BadInput(
-            f"the record has no customer texts{f' yet in {", ".join(waiting)}' if waiting else ''}",
+            "the record has no customer texts",
             advice="Revise it: each language needs at least a summary and what_happened.",
         )
     announcement_id = await draft(

@@ -206,17 +206,12 @@ def announce(
                     organisation=app.settings.organisation,
                     author=actor,
                 )
-                waiting = announcing.unwritten(incident.record)
-        return {"announcement": made, "audience": audience.upper(), "plan": plan, "unwritten": waiting}
+        return {"announcement": made, "audience": audience.upper(), "plan": plan}
 
     made = run(act())
 
     def human() -> None:
         out.print(f"[bold]{escape(made['announcement'])}[/] is drafted. Nobody has been told anything yet.")
-        if made["unwritten"]:
-            out.print(
-                f"Not written yet in {', '.join(made['unwritten'])}: these readers get another language's text."
-            )
         out.print(
             f"Next: notifier announcements preflight {made['announcement']} --operator HANDLE", markup=False
         )

@@ -10,8 +10,8 @@ from sqlalchemy import Row
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import CompactRange, leaf_hash
-from notifier.engine import failing, trail
-from notifier.engine.batches import UNREADABLE, plain
+from notifier.engine import trail
+from notifier.engine.batches import plain
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.doubt import hold_unknown
 from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, open_hold
@@ -24,18 +24,7 @@ from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 from notifier.words import amount
 
-_SENDING_HOLDS = (
-    *PAUSES,
-    "canary",
-    "relay",
-    "order",
-    "release",
-    "in-doubt",
-    trail.HOLD,
-    UNREADABLE,
-    failing.HOLD,
-    *WARNINGS,
-)
+_SENDING_HOLDS = (*PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD, *WARNINGS)
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
@@ -119,12 +108,6 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
         raise Conflict(f"{code} is neither paused nor waiting after its canary")
     await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
     actor = f"operator:{operator}"
-    if await tx.scalar(
-        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
-        id=announcement.id,
-        kind=LOST,
-    ):
-        await hold_unknown(tx, announcement.id)
     freed = 0
     if announcement.control != "pause" and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher, actor)
@@ -136,6 +119,12 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
 async def _free(
     tx: Transaction,
     announcement: Row[Any],
+    if await tx.scalar(
+        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+        id=announcement.id,
+        kind=LOST,
+    ):
+        await hold_unknown(tx, announcement.id)
     waiting: Sequence[Row[Any]],
     dispatcher: Dispatcher,
     actor: str,

@@ -131,28 +131,6 @@ class EmailChannel:
                 self._idle.set()
 
     async def _hand_over(self, transfer: Transfer) -> Outcome:
-        result = await self._offer(transfer)
-        for _ in self._pools:
-            if isinstance(result, Outcome):
-                return result
-            verdicts = [verdict for pool in self._pools if (verdict := pool.verdict())]
-            if not verdicts:
-                break
-            # None has taken it, but it is being found out whether one can be used.
-            await asyncio.wait(verdicts, return_when=asyncio.FIRST_COMPLETED)
-            result = await self._offer(transfer)
-        if isinstance(result, Outcome):
-            return result
-        if result.final:
-            outcome = Outcome(OutcomeKind.REJECTED, text=result.text, reason=result.reason, handed_over=False)
-        elif result.outcome:
-            outcome = result.outcome
-        else:
-            outcome = deferred("", "relay-down", result.text, result.retry_after)
-        return self._end(transfer, outcome)
-
-    async def _offer(self, transfer: Transfer) -> Outcome | Unusable:
-        """Ask each relay in turn; return why the last one did not begin, if none did."""
         last = Unusable("relay-down", "No relay is set up.", _NO_RELAY_WAIT)
         site = self._site(transfer)
         for pool in self._pools:
@@ -167,7 +145,13 @@ class EmailChannel:
                 return result
             if not last.final or result.final:
                 last = result
-        return last
+        if last.final:
+            outcome = Outcome(OutcomeKind.REJECTED, text=last.text, reason=last.reason, handed_over=False)
+        elif last.outcome:
+            outcome = last.outcome
+        else:
+            outcome = deferred("", "relay-down", last.text, last.retry_after)
+        return self._end(transfer, outcome)
 
     def _end(self, transfer: Transfer, outcome: Outcome) -> Outcome:
         settled = transfer.settled
