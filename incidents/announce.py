@@ -41,13 +41,14 @@ def facts(
         "next_update": record.next_update.isoformat() if record.next_update else "",
         "contact": {name: getattr(record.contact, name) or "" for name in Contact.model_fields},
         "check": {"address": address, "url": f"https://{address}"},
-        "texts": {
-            locale: _texts(texts)
-            for locale, texts in record.texts.items()
-            if texts.summary and texts.what_happened
-        },
+        "texts": {locale: _texts(texts) for locale, texts in record.texts.items() if texts.written},
         "names_meant": list(record.names_meant),
     }
+
+
+def unwritten(record: IncidentRecord) -> list[str]:
+    """Return the languages of the record in which not enough is written for a notice."""
+    return [locale for locale, texts in record.texts.items() if not texts.written]
 
 
 async def writers(tx: Transaction, incident: Incident, organisation: Organisation) -> set[str]:
@@ -94,8 +95,9 @@ async def announce(
         kind=await _kind(tx, audience),
     )
     if not said["texts"]:
+        waiting = ", ".join(unwritten(incident.record))
         raise BadInput(
-            "the record has no customer texts",
+            f"the record has no customer texts{f' yet in {waiting}' if waiting else ''}",
             advice="Revise it: each language needs at least a summary and what_happened.",
         )
     announcement_id = await draft(

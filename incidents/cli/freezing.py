@@ -206,12 +206,17 @@ def announce(
                     organisation=app.settings.organisation,
                     author=actor,
                 )
-        return {"announcement": made, "audience": audience.upper(), "plan": plan}
+                waiting = announcing.unwritten(incident.record)
+        return {"announcement": made, "audience": audience.upper(), "plan": plan, "unwritten": waiting}
 
     made = run(act())
 
     def human() -> None:
         out.print(f"[bold]{escape(made['announcement'])}[/] is drafted. Nobody has been told anything yet.")
+        if made["unwritten"]:
+            out.print(
+                f"Not written yet in {', '.join(made['unwritten'])}: these readers get another language."
+            )
         out.print(
             f"Next: notifier announcements preflight {made['announcement']} --operator HANDLE", markup=False
         )

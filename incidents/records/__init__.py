@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from incidents.errors import BadRecord, Problem
 from incidents.records import reading
@@ -48,7 +48,12 @@ __all__ = [
 ]
 
 
-_PARTS = ("occurred", "contact", "texts", "internal")
+_PARTS = ("occurred", "contact", "texts", "internal", "variants", "consequences", "advice")
+_BY_NAME = ("texts", "variants")
+
+
+def _none_yet(value: object) -> object:
+    return {} if value in (None, UNKNOWN) else value
 
 
 class _Part(BaseModel):
@@ -85,17 +90,23 @@ class Said(_Part):
     """Per data category; ``*`` is for everybody."""
     advice: dict[CategoryKey, SaidListField] = Field(default_factory=dict)
 
-    @field_validator("consequences", "advice", mode="before")
-    @classmethod
-    def _unknown_is_none_yet(cls, value: object) -> object:
-        return {} if value in (None, UNKNOWN) else value
+    _unknown_is_none_yet = field_validator("consequences", "advice", mode="before")(_none_yet)
 
 
 class Texts(Said):
     """What customers read, in one language."""
 
-    variants: dict[Literal["guardian", "next-of-kin", "account"], Said] = Field(default_factory=dict)
+    variants: dict[
+        Literal["guardian", "next-of-kin", "account"], Annotated[Said, BeforeValidator(_none_yet)]
+    ] = Field(default_factory=dict)
     """What these readers are told instead; what is left out they are told as everybody is."""
+
+    _no_variant_yet = field_validator("variants", mode="before")(_none_yet)
+
+    @property
+    def written(self) -> bool:
+        """Whether there is enough of it for a notice."""
+        return bool(self.summary and self.what_happened)
 
 
 class Internal(_Part):
@@ -123,15 +134,12 @@ class IncidentRecord(_Part):
     next_update: DayField = None
     check_address: AddressField = None
     """Where customers check a notice; unknown means the organisation's."""
-    texts: dict[LocaleKey, Texts] = Field(default_factory=dict)
+    texts: dict[LocaleKey, Annotated[Texts, BeforeValidator(_none_yet)]] = Field(default_factory=dict)
     names_meant: SaidListField = ()
     """Names that stand in the texts on purpose, though a customer may bear them too."""
     internal: Internal = Internal()
 
-    @field_validator(*_PARTS, mode="before")
-    @classmethod
-    def _unknown_is_empty(cls, value: object) -> object:
-        return {} if value in (None, UNKNOWN) else value
+    _unknown_is_empty = field_validator("occurred", "contact", "texts", "internal", mode="before")(_none_yet)
 
     @field_validator("texts", mode="before")
     @classmethod
@@ -199,6 +207,12 @@ def schema() -> dict[str, Any]:
             field.pop("title", None)
             if "default" in field and field["default"] is None:
                 field["default"] = UNKNOWN
-            if (name in _PARTS and part is made) or name in {"consequences", "advice"}:
-                part["properties"][name] = {"anyOf": [field, {"const": UNKNOWN}]}
+            if name in _BY_NAME:
+                field["additionalProperties"] = _or_unknown(field["additionalProperties"])
+            if name in _PARTS:
+                part["properties"][name] = _or_unknown(field)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _or_unknown(form: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [form, {"const": UNKNOWN}]}

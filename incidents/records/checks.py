@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import combinations
 
@@ -30,7 +30,8 @@ def unknown(record: IncidentRecord) -> list[str]:
     if record.told_by_third_party is not None:
         found = [name for name in found if name != "told_by_third_party"]
     rest = ("title", "data_categories", "cause", "next_update")
-    return found + [name for name in rest if getattr(record, name) is None]
+    found += [name for name in rest if getattr(record, name) is None]
+    return found + [f"texts.{locale}" for locale, texts in record.texts.items() if texts == Texts()]
 
 
 def _moments(record: IncidentRecord) -> dict[str, Moment | None]:
@@ -64,6 +65,9 @@ def _texts(record: IncidentRecord) -> Iterator[str]:
     if not record.texts:
         yield "texts are missing: nothing can be announced without them"
     for locale, texts in record.texts.items():
+        if texts == Texts():
+            yield f"texts.{locale} is not written yet: nobody reads anything in {locale}"
+            continue
         missing = [name for name in ("summary", "what_happened", "measures") if not getattr(texts, name)]
         if missing:
             yield f"texts.{locale} has no {', '.join(missing)}"
@@ -73,8 +77,12 @@ def _texts(record: IncidentRecord) -> Iterator[str]:
                 for category in record.data_categories or ():
                     if not per_category.get(category):
                         yield f"texts.{locale}.{name} has nothing for {category}, and no {EVERY}"
-    for (one, first), (other, second) in combinations(record.texts.items(), 2):
-        if one == next(iter(record.texts)) and _shape(first) != _shape(second):
+    yield from _shapes({locale: texts for locale, texts in record.texts.items() if texts != Texts()})
+
+
+def _shapes(begun: Mapping[str, Texts]) -> Iterator[str]:
+    for (one, first), (other, second) in combinations(begun.items(), 2):
+        if one == next(iter(begun)) and _shape(first) != _shape(second):
             yield f"texts.{one} and texts.{other} do not say the same number of things"
 
 

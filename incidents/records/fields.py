@@ -203,7 +203,12 @@ CategoriesField = Annotated[
         }
     ),
 ]
-NotesField = Annotated[tuple[str, ...], BeforeValidator(listed(_text)), _WRITTEN, WithJsonSchema(_LISTED)]
+NotesField = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda value: () if value in (None, UNKNOWN) else listed(_text)(value)),
+    _WRITTEN,
+    WithJsonSchema(_LISTED),
+]
 SaidField = Annotated[
     str | None, _or_unknown(_said), _WRITTEN, _schema("What customers read.", maxLength=MAX_TEXT)
 ]

@@ -115,7 +115,7 @@ async def test_who_was_excluded_is_committed_to(store: Store, keys: Keys) -> Non
         async with store.begin() as tx:
             await exclude(tx, keys, incident, reason="x", actor="alice", **how)
     async with store.read() as tx:
-        kept = [str(one["what"]).split(": ") for one in await acts(tx, incident) if "criteria" != one["kind"]]
+        kept = [str(one["what"]).split(": ") for one in await acts(tx, incident) if one["kind"] != "criteria"]
     assert [words for words, _ in kept] == ["2 numbers"] * 3 + [own.text]
     (_, first), (_, other), (_, back), (_, again) = kept
     assert (first == back == again, first == other) == (True, False)

@@ -6,9 +6,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from incidents import examples, records
+from incidents.announce import unwritten
 from incidents.errors import BadRecord
 from incidents.history import changes
 from incidents.lifecycle import State, Step, after, possible_steps
@@ -24,6 +26,35 @@ def test_every_field_may_be_unknown() -> None:
     written = "\n".join(f"{name}: unknown" for name in names if name != "internal").encode()
     assert records.read(written) == records.read(b"title: unknown")
     assert set(checks.unknown(records.read(written))) >= {"title", "detected", "cause", "data_categories"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "texts: {en: unknown}",
+        "texts: {en: {variants: unknown}}",
+        "texts: {en: {variants: {guardian: unknown}}}",
+        "texts: {en: {advice: unknown, measures: unknown}}",
+        "texts: {en: {advice: {'*': unknown}}}",
+        "internal: {notes: unknown, systems: unknown}",
+    ],
+)
+def test_every_part_of_a_field_may_be_unknown(content: str) -> None:
+    """Read as not written yet, by the reader and by the published schema."""
+    record = records.read(content.encode())
+    assert not any(one.summary or one.advice.get("*") for one in record.texts.values())
+    assert record.internal.notes == ()
+    jsonschema.validate(reading.read(content.encode()).value, records.schema())
+    assert records.validated(records.plain(record)) == record
+
+
+def test_a_language_that_is_not_written_yet_is_named() -> None:
+    """One sentence, not one for each of its parts; it is among what is unknown."""
+    record = records.read(examples.text(next(iter(examples.TITLES))).encode())
+    odd = record.model_copy(update={"texts": {**record.texts, "fi": records.Texts()}})
+    assert checks.warnings(odd, NOW) == ["texts.fi is not written yet: nobody reads anything in fi"]
+    assert checks.unknown(odd) == [*checks.unknown(record), "texts.fi"]
+    assert unwritten(odd) == ["fi"]
 
 
 @pytest.mark.parametrize("name", list(examples.TITLES))
