@@ -164,6 +164,30 @@ def test_an_endless_line_spoils_one_row_only(tmp_path: Path) -> None:
     assert [(row.line, row.fault) for row in found] == [(2, "row-huge"), (3, "")]
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["x\n" * 5000, "Dear all, it rains.\n\n" * 200, "x" * 2_000_000 + "\nmore\n", ("y" * 20_000 + "\n") * 90],
+)
+def test_a_huge_cell_of_many_lines_spoils_one_row_only(tmp_path: Path, cell: str) -> None:
+    """Its lines are no rows: the row is refused as one, and the next one is read at its own line."""
+    text = f'number,name,email\n1,"{cell}",a@x.test\n2,Bo,b@x.test\n'
+    found = list(table_of(tmp_path, text).rows())
+    last = 3 + cell.count("\n")
+    assert [(row.line, row.fault) for row in found] == [(2, "row-huge"), (last, "")]
+    assert max(map(len, found[0].cells)) <= 100
+
+
+def test_rows_behind_an_open_quote_and_much_text_are_read(tmp_path: Path) -> None:
+    """A quote that is never closed ends where lines are rows again, however late."""
+    body = "".join(f"{n},Person,p{n}@x.test\n" for n in range(3, 300))
+    text = 'number,name,email\n1,a,a@x.test\n2,"' + "text\n" * 350 + body
+    found = list(table_of(tmp_path, text).rows())
+    assert found[1].fault == "row-quote"
+    assert [row.cells[0] for row in found if not row.fault] == ["1", *map(str, range(3, 300))]
+    open_end = list(table_of(tmp_path, 'number,name\n1,"' + "text\n" * 350).rows())
+    assert [(row.line, row.fault) for row in open_end] == [(2, "row-quote")]
+
+
 def test_excels_delimiter_line_and_doubled_names(tmp_path: Path) -> None:
     """``sep=;`` is no header, and every column gets a name of its own."""
     table = table_of(tmp_path, "sep=;\r\nnumber;mail;mail;;\r\n1;a;b;c\r\n")

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from notifier.customers.reading.probe import Probe
@@ -22,6 +22,9 @@ _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 _LONGEST_LINE = 1 << 20
 _MOST_LINES = 100
 _SAMPLE_ROWS = 50
+_SHOWN = 100
+"""Characters of each cell that are kept of a row that is too large."""
+_ENDS = ("\n", "\r")
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 csv.field_size_limit(_LONGEST_LINE)
@@ -97,8 +100,11 @@ class _Feed:
     def __iter__(self) -> _Feed:
         return self
 
+    def _next(self) -> str:
+        return self._again.popleft() if self._again else self._read(_LONGEST_LINE)
+
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._read(_LONGEST_LINE)
+        line = self._next()
         if not line:
             raise StopIteration
         self.taken.append(line)
@@ -110,6 +116,38 @@ class _Feed:
         """Keep the first line of the row as taken, and have the others read again."""
         self._again.extendleft(reversed(self.taken[1:]))
         del self.taken[1:]
+
+    @property
+    def overfull(self) -> bool:
+        """Whether the row under way is larger than any row about a customer."""
+        return len(self.taken) > _MOST_LINES or sum(map(len, self.taken)) >= _LONGEST_LINE
+
+    def skip_cell(self, first_row: Callable[[list[str]], int | None]) -> bool:
+        """Pass over the rest of a row whose cell of many lines is too large; says whether that cell ends.
+
+        It does not where ``first_row`` finds rows in its lines: those are read again.
+        """
+        opened, line = _odd_quotes(self.taken), self.taken[-1]
+        passed, window = int(self.taken[0].endswith(_ENDS)), self.taken[1:]
+        while True:
+            found = first_row(window if opened else window[:-1])
+            if found is not None:
+                self._again.extendleft(reversed(window[found:]))
+                del window[found:]
+                opened = True
+            passed += sum(part.endswith(_ENDS) for part in window)
+            if found is not None or not line or (not opened and line.endswith(_ENDS)):
+                break
+            window, size = [], 0
+            while len(window) < _MOST_LINES and size < _LONGEST_LINE and (opened or not line.endswith(_ENDS)):
+                if not (line := self._next()):
+                    break
+                opened = opened != _odd_quotes([line])
+                window.append(line)
+                size += len(line)
+        self.line += passed - 1
+        self.taken[:] = [self.taken[0][:_SHOWN]]
+        return not opened
 
     def skip_rest_of_line(self) -> None:
         """Pass over what is left of an endless line."""
@@ -130,7 +168,7 @@ def _parse(feed: _Feed, delimiter: str) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error:
-            cells, fault = _recover(feed, delimiter)
+            cells, fault = _recover(feed, delimiter, width)
         width = width or len(cells)
         fault = fault or _swallowed(feed.taken, delimiter, width)
         if fault == "row-stray" and len(feed.taken) > 1:
@@ -139,18 +177,37 @@ def _parse(feed: _Feed, delimiter: str) -> Iterator[RawRow]:
             cells = _plain(feed.taken[0], delimiter)
         if feed.taken and len(feed.taken[-1]) >= _LONGEST_LINE:
             feed.skip_rest_of_line()
-            cells, fault = [cell[:100] for cell in cells[:50]], "row-huge"
+            fault = "row-huge"
+        if fault == "row-huge":
+            cells = [cell[:_SHOWN] for cell in cells[:50]]
         feed.line += len(feed.taken)
         if fault or any(cells):
             yield RawRow(begin, cells, fault)
 
 
-def _recover(feed: _Feed, delimiter: str) -> tuple[list[str], str]:
+def _recover(feed: _Feed, delimiter: str, width: int) -> tuple[list[str], str]:
     """Read a row that strict reading refuses: leniently if it ends, else its first line alone, as bad."""
-    if len(feed.taken) == 1 and feed.taken[0].count('"') % 2 == 0:
+    if len(feed.taken) == 1 and not _odd_quotes(feed.taken):
         return next(csv.reader(feed.taken, delimiter=delimiter)), ""
+    first = _plain(feed.taken[0], delimiter)
+    # Where a row has one cell, any line may be one.
+    if width > 1 and feed.overfull:
+        ended = feed.skip_cell(lambda lines: _first_row(first, lines, delimiter, width))
+        return first, "row-huge" if ended else "row-quote"
     feed.give_back()
-    return _plain(feed.taken[0], delimiter), "row-quote"
+    return first, "row-quote"
+
+
+def _first_row(first: list[str], lines: list[str], delimiter: str, width: int) -> int | None:
+    """Return the first of the lines that is a row: made like the first one, or as wide as half of many."""
+    wide = [place for place, line in enumerate(lines) if line.count(delimiter) == width - 1]
+    if len(lines) >= _MOST_LINES and 2 * len(wide) >= len(lines):
+        return wide[0]
+    return next((place for place in wide if _alike(first, _plain(lines[place], delimiter))), None)
+
+
+def _odd_quotes(lines: list[str]) -> bool:
+    return sum(line.count('"') for line in lines) % 2 == 1
 
 
 def _plain(line: str, delimiter: str) -> list[str]:
