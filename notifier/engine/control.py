@@ -108,6 +108,12 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
         raise Conflict(f"{code} is neither paused nor waiting after its canary")
     await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
     actor = f"operator:{operator}"
+    if await tx.scalar(
+        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+        id=announcement.id,
+        kind=LOST,
+    ):
+        await hold_unknown(tx, announcement.id)
     freed = 0
     if announcement.control != "pause" and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher, actor)
@@ -119,12 +125,6 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
 async def _free(
     tx: Transaction,
     announcement: Row[Any],
-    if await tx.scalar(
-        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
-        id=announcement.id,
-        kind=LOST,
-    ):
-        await hold_unknown(tx, announcement.id)
     waiting: Sequence[Row[Any]],
     dispatcher: Dispatcher,
     actor: str,
