@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidents import told
-from incidents.errors import StepRefused
-from incidents.lifecycle import MAY_FREEZE, State, Step
+from incidents.lifecycle import MAY_FREEZE, State, Step, not_now
 from incidents.records import Contact, IncidentRecord, Said, Texts, validated
 from incidents.records.moments import Moment
 from incidents.store import Incident, revisions, take_step
@@ -80,10 +79,7 @@ async def announce(
     ``Refused``: nobody is told the same facts twice.
     """
     if incident.state not in MAY_FREEZE:
-        raise StepRefused(
-            f"an incident that is {incident.state} cannot be announced",
-            advice="It is on hold: resume it first." if incident.state is State.HOLD else "Declare it first.",
-        )
+        raise not_now(incident.code, incident.state, "nothing is announced")
     if audience.subject != incident.code:
         raise BadInput("this audience belongs to another incident", advice="List this incident's audiences.")
     await _refuse_twice(tx, audience)

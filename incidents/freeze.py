@@ -14,8 +14,8 @@ from incidents import growth, special, told
 from incidents.affected import rules
 from incidents.affected.acts import acts
 from incidents.affected.words import difference
-from incidents.errors import NothingNew, StepRefused
-from incidents.lifecycle import MAY_FREEZE
+from incidents.errors import NothingNew
+from incidents.lifecycle import MAY_FREEZE, not_now
 from incidents.records import digest
 from incidents.store import Incident
 from notifier import audiences
@@ -44,10 +44,7 @@ async def freeze(
     Nobody new is ``NothingNew``; an incident that is not declared is ``StepRefused``.
     """
     if incident.state not in MAY_FREEZE:
-        raise StepRefused(
-            f"an incident that is {incident.state} has no audience",
-            advice="Declare it first." if incident.state != "hold" else "It is on hold: resume it first.",
-        )
+        raise not_now(incident.code, incident.state, "nobody is frozen")
     await tx.rows(
         f"SELECT id FROM incident WHERE id = :id{' FOR UPDATE' if tx.dialect == 'postgresql' else ''}",
         id=incident.id,

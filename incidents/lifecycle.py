@@ -60,6 +60,12 @@ TABLE: Mapping[Step, tuple[frozenset[State], State | None]] = {
 }
 """For each step the states it may be taken from and the state it leads to; ``None``: back from the hold."""
 
+_WORDS = {
+    State.HOLD: "on hold",
+    State.NO_NOTIFICATION: "without notification",
+    State.STOOD_DOWN: "stood down",
+}
+"""How a state is said in a sentence, where its name is none."""
 NEEDS_REASON = frozenset({Step.NO_NOTIFICATION, Step.STAND_DOWN, Step.HOLD, Step.RESUME, Step.REOPEN})
 MAY_FREEZE = frozenset({State.DECLARED, State.NOTIFYING, State.MONITORING})
 
@@ -78,7 +84,7 @@ def after(state: State, step: Step, *, held_from: State | None = None) -> State:
     if state not in sources:
         possible = ", ".join(possible_steps(state)) or "none"
         raise StepRefused(
-            f"an incident that is {state} cannot take the step {step}",
+            f"an incident that is {_WORDS.get(state, state)} cannot take the step {step}",
             advice=f"Possible steps now: {possible}.",
         )
     if target is None:
@@ -86,6 +92,15 @@ def after(state: State, step: Step, *, held_from: State | None = None) -> State:
             raise StepRefused("it is not on record where the hold began")
         return held_from
     return target
+
+
+def not_now(code: str, state: State, what: str) -> StepRefused:
+    """Return the refusal of what only a declared incident is good for, with the step that helps."""
+    steps = {State.HOLD: Step.RESUME, State.SUSPECTED: Step.ASSESS, State.ASSESSED: Step.DECLARE}
+    return StepRefused(
+        f"{code} is {_WORDS.get(state, state)}: {what}",
+        advice=f"Take the step first: `notifier incidents step {code} {steps.get(state, Step.REOPEN)}`.",
+    )
 
 
 def possible_steps(state: State) -> list[Step]:

@@ -11,9 +11,9 @@ import pytest
 
 from incidents import examples, records
 from incidents.announce import unwritten
-from incidents.errors import BadRecord
+from incidents.errors import BadRecord, StepRefused
 from incidents.history import changes
-from incidents.lifecycle import State, Step, after, possible_steps
+from incidents.lifecycle import State, Step, after, not_now, possible_steps
 from incidents.records import checks, reading
 
 SCHEMA = Path(__file__).parents[2] / "docs/reference/incident.schema.json"
@@ -64,6 +64,15 @@ def test_the_ready_records_are_complete(name: str) -> None:
     assert checks.warnings(record, NOW) == []
     assert records.validated(records.plain(record)) == record
     assert records.read(json.dumps(records.plain(record)).encode()) == record
+
+
+def test_states_are_said_in_words() -> None:
+    """A refusal reads as a sentence, and names the step that helps."""
+    refused = not_now("INC-2026-001", State.HOLD, "nobody is frozen")
+    assert str(refused) == "INC-2026-001 is on hold: nobody is frozen"
+    assert "INC-2026-001 resume" in refused.advice()
+    with pytest.raises(StepRefused, match="an incident that is on hold cannot take the step assess"):
+        after(State.HOLD, Step.ASSESS)
 
 
 def test_the_published_schema_is_current() -> None:
