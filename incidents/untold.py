@@ -6,6 +6,7 @@ from incidents import told
 from incidents.errors import StepRefused
 from notifier import audiences
 from notifier.announcements import UNRELEASED
+from notifier.engine.untold import ENDED, REACHABLE
 from notifier.precedence import MAY_HAVE_LEFT
 from notifier.store import Transaction
 from notifier.words import persons
@@ -24,6 +25,13 @@ _CANCELLED = (
     " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id"
     f" AND ({MAY_HAVE_LEFT} OR d.state IN ('rejected', 'bounced')))"
 )
+_SUPPRESSED = (
+    "SELECT count(DISTINCT d.customer_id) FROM audience u JOIN announcement n ON n.audience_id = u.id"
+    " JOIN delivery d ON d.announcement_id = n.id JOIN audience_member m ON m.id = d.member_id"
+    " JOIN contact_point p ON p.id = d.contact_point_id"
+    " JOIN affected a ON a.incident_id = :id AND a.customer_id = d.customer_id AND a.excluded = ''"
+    f" WHERE u.subject = :code AND {ENDED} AND {REACHABLE}"
+)
 
 
 async def check(tx: Transaction, incident: str, incident_id: int) -> None:
@@ -38,6 +46,10 @@ async def check(tx: Transaction, incident: str, incident_id: int) -> None:
         )
     if people := await tx.scalar(_CANCELLED, code=incident):
         raise _refused(f"{persons(people)} whose announcement was cancelled before it left", incident)
+    if people := await tx.scalar(_SUPPRESSED, id=incident_id, code=incident):
+        raise _refused(
+            f"{persons(people)} whose notice was suppressed, with a usable address on file now", incident
+        )
     waiting = [
         row.code
         for row in await tx.rows(

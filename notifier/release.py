@@ -12,6 +12,7 @@ from notifier.approvals import NEXT, Rules, approval
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.drafts import draft, revise, set_state, void_approvals
+from notifier.engine import untold
 from notifier.engine.holds import end_holds, open_hold
 from notifier.errors import Refused
 from notifier.store import Transaction
@@ -123,6 +124,7 @@ async def release(
     planned = asdict(await plan(tx, now.id))
     await set_state(tx, now, "released", released_at=tx.now_us())
     await end_holds(tx, now.id, kinds=(REFUSED,), actor="system")
+    await untold.ask(tx, now.id)
     facts: dict[str, Json] = {
         "actor": "system",
         "announcement": now.code,

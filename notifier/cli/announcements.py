@@ -18,6 +18,7 @@ from notifier.approvals import Given, approval
 from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
+from notifier.engine import untold
 from notifier.forecasts import ASSUMED_RATE, Outlook, allowed_rate, outlook
 from notifier.preflight import Preflight, PreflightReport, report
 from notifier.preflight.samples import read
@@ -72,6 +73,8 @@ def show(
             counts = await report(tx, now)
             given = await approval(tx, now.id)
             texts = await _texts(tx, now, locale)
+            missed = await untold.count(tx, now.id)
+            advice = missed.advice(await untold.subject(tx, now.id), released=now.released_at is not None)
         value = {
             "code": now.code,
             "state": now.state,
@@ -84,11 +87,14 @@ def show(
             "counts": {**asdict(counts), "unaccounted": counts.unaccounted},
             "approval": asdict(given) if given else None,
             "release_at": now.release_at,
+            "untold": asdict(missed),
             "texts": texts,
         }
 
         def human() -> None:
             print_announcement(now, counts, given)
+            if said := missed.sentence():
+                out.print(f"{said}\n{advice}", markup=False)
             for one in texts:
                 out.rule(f"{one['locale']}, {one['variant']}")
                 body = one["text"] if full else one["text"][:600].rsplit("\n", 1)[0]

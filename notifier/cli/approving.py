@@ -12,6 +12,7 @@ from notifier.approvals import approval, due_people
 from notifier.cli import Application, application, out, run
 from notifier.cli.announcements import Code, Who, print_announcement, when
 from notifier.cli.identity import ask_line, identify
+from notifier.engine import untold
 from notifier.errors import BadInput, Refused
 from notifier.preflight import report
 from notifier.preflight.digests import used_locales
@@ -151,10 +152,14 @@ def release(context: typer.Context, code: Code, operator: Who) -> None:
                 now = await announcement(tx, code, lock=True)
                 release_at = await start_countdown(tx, rules_for(app.settings), now.id, operator=handle)
                 due = await due_people(tx, now.id)
+                missed = await untold.count(tx, now.id)
+                advice = missed.advice(await untold.subject(tx, now.id), released=False)
+        note = f"{missed.sentence()}\n{advice}\n" if missed.ahead else ""
         app.show(
-            {"code": code, "people": due, "release_at": release_at},
+            {"code": code, "people": due, "release_at": release_at, "untold": asdict(missed)},
             lambda: out.print(
-                f"{persons(due)} will be written to from {when(release_at)} on, by `notifier serve`.\n"
+                f"{persons(due - missed.ahead)} will be written to from {when(release_at)} on, by"
+                f" `notifier serve`.\n{note}"
                 f"Until then: notifier announcements stop {code} --operator HANDLE",
                 markup=False,
             ),

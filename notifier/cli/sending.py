@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from rich.table import Table
 from notifier.cli import Application, application, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
-from notifier.engine import control, kind
+from notifier.engine import control, kind, untold
 from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, take_hold
 from notifier.engine.reckoning import Account, reckon
@@ -44,6 +45,8 @@ async def _status(app: Application, code: str) -> None:
             id=announcement.id,
         )
         waiting = [row for row in await open_holds(tx) if row.code == code]
+        missed = await untold.count(tx, announcement.id)
+        subject = await untold.subject(tx, announcement.id)
     value = {
         "code": code,
         "state": announcement.state,
@@ -55,6 +58,7 @@ async def _status(app: Application, code: str) -> None:
         "excluded": account.excluded,
         "not_released": account.not_released,
         "unaccounted": account.unaccounted,
+        "untold": asdict(missed),
         "remaining": ahead.remaining,
         "rate_per_second": ahead.rate_per_second,
         "finish_at": _moment(ahead.finish_at),
@@ -79,6 +83,9 @@ async def _status(app: Application, code: str) -> None:
             out.print(
                 f"hold {row.id}, {row.kind}: {row.reason} (see: notifier announcements holds)", markup=False
             )
+        if said := missed.sentence():
+            advice = missed.advice(subject, released=announcement.released_at is not None)
+            out.print(f"{said}\n{advice}", markup=False)
         if account.not_released:
             out.print(f"Not released yet; see: notifier announcements show {code}", markup=False)
         else:
@@ -188,7 +195,12 @@ def close(context: typer.Context, code: Code, operator: Operator) -> None:
     async def act(tx: Transaction, handle: str) -> Decided:
         counts = await control.close(tx, code, operator=handle)
         parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-        return {"code": code, "counts": counts}, f"{code} is closed: {parts}."
+        announcement = await control.find(tx, code)
+        missed = await untold.count(tx, announcement.id)
+        text = f"{code} is closed: {parts}."
+        if said := missed.sentence():
+            text += f"\n{said}\n{missed.advice(await untold.subject(tx, announcement.id))}"
+        return {"code": code, "counts": counts, "untold": asdict(missed)}, text
 
     _decide(context, operator, act)
 

@@ -21,6 +21,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.audit.merkle import root
 from notifier.deliveries import State
+from notifier.engine import untold
 from notifier.engine.attempts import Settled, mark_dead, record_attempts
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import open_hold
@@ -238,6 +239,8 @@ async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None
             "delivery": one.reference,
             "member": one.member,
             "reason": one.reason,
+    if any(one.state is State.SUPPRESSED for one in endings):
+        await untold.ask_about(tx, lease.announcement_id, lease.batch_id)
         }
         tx.record(Event(actions[one.state], facts))
 

@@ -24,7 +24,11 @@ def warning(kind: str) -> str:
     return f"{kind}-warning"
 
 
-WARNINGS = (warning(REFUSALS), warning(LOST))
+UNTOLD = "untold"
+"""Asks somebody to look: people are not told although an address of theirs could be used."""
+
+WARNINGS = (warning(REFUSALS), warning(LOST), UNTOLD)
+"""Kinds of hold that hold nothing back and end with the announcement."""
 
 
 async def open_hold(
