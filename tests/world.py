@@ -149,7 +149,9 @@ async def announcement(store: Store, keys: Keys, audience: int, details: Mapping
         await tx.insert_many("notice", (*columns, "dictionary_id", "digest", "size", "sealed"), records)
         audience_code = await tx.scalar("SELECT code FROM audience WHERE id = :id", id=audience)
         written = {"facts_digest": canonical_digest({}), "plan_digest": canonical_digest(details)}
-        tx.record(Event("announcement:drafted", {"announcement": CODE, "audience": audience_code, **written}))
+        by = {"actor": "operator:anna", "drill": 0}
+        facts = {"announcement": CODE, "audience": audience_code, **written, **by}
+        tx.record(Event("announcement:drafted", facts))
         tx.record(Event("announcement:preflighted", {"announcement": CODE}))
     return made_id
 

@@ -53,7 +53,7 @@ async def deliveries(tx: Transaction, report: Report, course: Course) -> None:
             here["opened"] += row.attempts
             here["cancelled"] += row.state == State.CANCELLED
             here["held"] += row.state == State.HELD and said.state == State.UNKNOWN
-    if lost := course.deliveries() - spoken_of:
+    if (lost := course.deliveries() - spoken_of) > 0:
         report.add("delivery-lost", f"deliveries that entries speak of and that are not in the store: {lost}")
     for code in sorted({*course.announcements, *counted}, key=str):
         _numbers(report, code, course.announcements.get(code, Announced()), counted[code])

@@ -22,10 +22,13 @@ async def announcements(tx: Transaction, report: Report, entries: Iterable[Facts
     for entry in entries:
         if entry["type"] in {*_WRITTEN, AuditAction.ANNOUNCEMENT_CANCELLED}:
             facts = entry.get("data", {})
-            recorded.setdefault(facts.get("announcement"), {}).update(facts)
+            about = recorded.setdefault(facts.get("announcement"), {})
+            about.update(facts)
+            if entry["type"] == AuditAction.ANNOUNCEMENT_DRAFTED:
+                about["author"] = facts.get("actor")
     async for part in tx.stream(
-        "SELECT n.code, u.code AS audience, n.facts, n.plan, n.state, n.closed_because FROM announcement n"
-        " JOIN audience u ON u.id = n.audience_id ORDER BY n.id",
+        "SELECT n.code, u.code AS audience, n.author, n.drill, n.facts, n.plan, n.state, n.closed_because"
+        " FROM announcement n JOIN audience u ON u.id = n.audience_id ORDER BY n.id",
         chunk=50,
     ):
         for row in part:
@@ -41,6 +44,8 @@ async def announcements(tx: Transaction, report: Report, entries: Iterable[Facts
 def _differing(tx: Transaction, row: Any, said: Facts) -> list[str]:
     same = {
         "its audience": row.audience == said.get("audience"),
+        "its author": f"operator:{row.author}" == said.get("author"),
+        "whether it is a drill": int(row.drill) == said.get("drill"),
         "its facts": _digest(row.facts) == said.get("facts_digest"),
         "its plan": _digest(row.plan) == said.get("plan_digest"),
         "why it was cancelled": row.state != "cancelled"

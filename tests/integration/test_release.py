@@ -178,6 +178,8 @@ async def test_a_changed_approval_is_found(case: Case, act: str, tmp_path: Path)
         ("announcement-differs", """UPDATE announcement SET facts = '{"texts": {}}'"""),
         ("announcement-differs", """UPDATE announcement SET plan = '{"waves": 2}'"""),
         ("announcement-differs", "UPDATE announcement SET state = 'cancelled', closed_because = 'x'"),
+        ("announcement-differs", "UPDATE announcement SET author = 'ben'"),
+        ("announcement-differs", "UPDATE announcement SET drill = NOT drill"),
         ("announcement-unrecorded", "UPDATE announcement SET code = 'OTHER'"),
         ("announcement-lost", "UPDATE announcement SET code = 'OTHER'"),
         ("locale-differs", "UPDATE locale_approval SET operator = 'alice'"),

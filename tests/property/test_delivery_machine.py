@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,16 @@ from notifier.channels import Outcome, OutcomeKind
 from notifier.deliveries import ENDS, Happening, State, after
 from notifier.engine import batches, control, recovery
 from notifier.engine.reckoning import reckon
-from notifier.errors import Conflict
+from notifier.engine.spill import Spill
+from notifier.errors import Conflict, NotFound
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
 from tests.conftest import ORIGIN, _migrate
-from tests.integration.test_sending import QUARANTINE, run_next, start
+from tests.integration.test_audit_verify import checked
+from tests.integration.test_sending import INLINE, QUARANTINE, run_next, start
+from tests.logs import Log
 
 OUTCOMES = st.sampled_from(
     [
@@ -121,6 +125,69 @@ class Sending(RuleBasedStateMachine):
         """Time passes."""
         self.clock.advance(minutes=minutes)
 
+    @rule(outcome=OUTCOMES.filter(lambda outcome: isinstance(outcome, Outcome)), late=st.booleans())
+    def crash_after_the_answers(self, outcome: Outcome, late: bool) -> None:
+        """A worker dies with answers spilled; they are found at once, or ``late``, after a takeover."""
+
+        async def crash() -> None:
+            lease = await batches.claim(
+                self.store, worker="w", drill=False, lease_us=10_000_000, quarantine_us=QUARANTINE
+            )
+            if lease is None:
+                return
+            async with self.store.read() as tx:
+                rows = await tx.rows(
+                    "SELECT id, reference FROM delivery WHERE batch_id = :b AND state IN "
+                    "('planned', 'deferred')",
+                    b=lease.batch_id,
+                )
+            opening = [batches.Opening(row.id, row.reference, 1) for row in rows]
+            await batches.flush(self.store, lease, [], opening, [])
+            spill = Spill(self.folder / "spill")
+            for row in rows:
+                spill.note(lease.token, row.id, outcome)
+            spill.abandon()
+            if late:
+                await recovery.void_leases(self.store, quarantine_seconds=60)
+            await recovery.replay(self.store, self.folder / "spill", retry_us=1)
+            await recovery.void_leases(self.store, quarantine_seconds=60)
+
+        self.runner.run(crash())
+
+    @rule(number=st.integers(0, people - 1))
+    def stop_address(self, number: int) -> None:
+        """An address must not be used any more."""
+
+        async def act() -> None:
+            async with self.store.begin() as tx:
+                await tx.housekeep(
+                    "UPDATE contact_point SET state = 'stopped' WHERE customer_id = "
+                    "(SELECT id FROM customer WHERE number = :number)",
+                    {"number": f"C{number}"},
+                )
+
+        self.runner.run(act())
+
+    @rule()
+    def decide(self) -> None:
+        """An operator pauses, resumes or has a held delivery sent again; whatever is possible."""
+
+        async def act() -> None:
+            async with self.store.read() as tx:
+                held = await tx.scalar("SELECT reference FROM delivery WHERE state = 'held' ORDER BY id")
+            with suppress(Conflict, NotFound):
+                async with self.store.begin() as tx:
+                    await control.send_again(tx, held or "", operator="ben", dispatcher=INLINE)
+            for pause in (True, False):
+                with suppress(Conflict):
+                    async with self.store.begin() as tx:
+                        if pause:
+                            await control.pause(tx, world.CODE, operator="ben", reason="test")
+                        else:
+                            await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE)
+
+        self.runner.run(act())
+
     @precondition(lambda self: not self.cancelled)
     @rule()
     def cancel(self) -> None:
@@ -132,6 +199,17 @@ class Sending(RuleBasedStateMachine):
 
         self.runner.run(act())
         self.cancelled = True
+
+    @precondition(lambda self: self.cancelled)
+    @rule()
+    def cancel_the_rest(self) -> None:
+        """What was answered after the cancel is cancelled too."""
+
+        async def act() -> None:
+            async with self.store.begin() as tx:
+                await control.cancel_rest(tx, self.announcement)
+
+        self.runner.run(act())
 
     @invariant()
     def everybody_is_accounted_for(self) -> None:
@@ -153,8 +231,11 @@ class Sending(RuleBasedStateMachine):
         self.runner.run(look())
 
     def teardown(self) -> None:
-        """Close and remove the store."""
+        """The trail explains every state; then close and remove the store."""
         if hasattr(self, "store"):
+            log = Log.of(self.store, self.folder)
+            self.runner.run(log.sequencer().drain())
+            assert self.runner.run(checked(log)).findings == []
             self.runner.run(self.store.close())
         self.runner.close()
         shutil.rmtree(self.folder, ignore_errors=True)
