@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column as Header
 from rich.table import Table
 
 from notifier.categories import CODES
-from notifier.cli import PARTIAL, Application, application, duplicates, err, out, run
+from notifier.cli import PARTIAL, Application, application, duplicates, out, run
 from notifier.cli.identity import identify
+from notifier.cli.import_words import (
+    progress_bar,
+    show_attributes,
+    show_guess,
+    show_mapping,
+    show_problems,
+    supposed,
+)
 from notifier.customers.counting import count_customers, list_customers
-from notifier.customers.faults import FAULTS, Faulty
-from notifier.customers.mapping import Column, map_columns, parse_given
+from notifier.customers.faults import Faulty
+from notifier.customers.mapping import map_columns, parse_given
 from notifier.customers.normalise.dates import DateOrder
 from notifier.customers.normalise.places import country as read_country
 from notifier.customers.normalise.rows import Rules
@@ -27,6 +34,7 @@ from notifier.customers.reading import Table as FileTable
 from notifier.customers.rehearsing import rehearse
 from notifier.customers.report import Report
 from notifier.customers.sample import write_sample
+from notifier.customers.selectable import selectable_attributes
 from notifier.errors import BadInput, Refused
 from notifier.words import amount
 
@@ -36,8 +44,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 app.add_typer(duplicates.app, name="duplicates")
 
-_SHOWN = {"given": "as told", "guessed": "guessed", "attribute": "attribute, sealed",
-          "selectable": "attribute, in the clear", "ignored": "left out"}  # fmt: skip
 _STAGES = {
     "rows": "Importing",
     "guardians": "Linking guardians",
@@ -68,6 +74,12 @@ def import_file(
         str,
         typer.Option(metavar="COLUMNS", help="Attributes that criteria may select on: kept in the clear."),
     ] = "",
+    seal: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMNS", help="Attributes to encrypt that an earlier import kept in the clear."
+        ),
+    ] = "",
     ignore: Annotated[str, typer.Option(metavar="COLUMNS", help="Columns to leave out.")] = "",
     problems: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write rows with problems here, as CSV.")
@@ -86,15 +98,20 @@ def import_file(
 
     async def act() -> None:
         table = open_table(file, Options(delimiter, encoding, sheet))
+        async with app_.store() as store, store.read() as tx:
+            before = await selectable_attributes(tx)
         columns = map_columns(
             table.headers,
             given=parse_given(mapped or ()),
             selectable=_names(selectable),
+            sealed=_names(seal),
             ignored=_names(ignore),
+            selectable_before=before,
         )
         rules = Rules(columns, app_.clock.now().date(), _country(default_country), _order(date_order))
         _check_problems_file(problems, file)
-        _show_mapping(app_, table, columns)
+        show_mapping(app_, table, columns)
+        show_attributes(columns, before)
         if dry_run:
             _rehearse(app_, table, rules, problems)
             return
@@ -102,7 +119,7 @@ def import_file(
             raise Refused("nothing was imported", advice="Name the columns with --map FIELD=COLUMN.")
         async with app_.store() as store:
             actor = f"operator:{await identify(app_, store, operator)}" if operator else "system"
-            with _bar() as bar:
+            with progress_bar() as bar:
                 task = bar.add_task("Importing", total=1.0, rows="")
                 done = await CustomerImport(
                     store,
@@ -226,7 +243,7 @@ def sample(
 
 def _rehearse(app_: Application, table: FileTable, rules: Rules, problems: Path | None) -> None:
     report = Report(table.headers, problems)
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Checking", total=1.0, rows="")
         usable = rehearse(
             table,
@@ -240,31 +257,17 @@ def _rehearse(app_: Application, table: FileTable, rules: Rules, problems: Path 
         "refused": report.refused,
         "with_warnings": report.with_warnings,
         "problems": report.as_json(),
-        **_guess(table),
+        **supposed(table),
     }
 
     def human() -> None:
         out.print(f"{amount(usable, 'row')} can be used, {report.refused:,} cannot. Nothing was changed.")
-        _show_problems(report, problems)
-        _show_guess(table)
+        show_problems(report, problems)
+        show_guess(table)
 
     app_.show(value, human)
     if report.bad_rows or table.doubtful:
         raise typer.Exit(PARTIAL)
-
-
-def _show_mapping(app_: Application, table: FileTable, columns: tuple[Column, ...]) -> None:
-    if table.guessed_encoding:
-        err.print(
-            f"The file is not UTF-8; it is read as {table.guessed_encoding}, which is a guess.",
-            markup=False,
-        )
-    if app_.as_json:
-        return
-    shown = Table("column", "means", "because", title=escape(table.form), title_justify="left")
-    for column in columns:
-        shown.add_row(escape(column.header), escape(column.field), _SHOWN[column.how])
-    err.print(shown)
 
 
 def _show_done(app_: Application, table: FileTable, done: Imported, problems: Path | None) -> None:
@@ -281,7 +284,7 @@ def _show_done(app_: Application, table: FileTable, done: Imported, problems: Pa
         "duplicates_found": done.duplicates.found,
         "duplicates_open": done.duplicates.open,
         "problems": report.as_json(),
-        **_guess(table),
+        **supposed(table),
     }
 
     def human() -> None:
@@ -294,61 +297,17 @@ def _show_done(app_: Application, table: FileTable, done: Imported, problems: Pa
                 f"[bold red]The file broke off at line {done.broken}:[/] what stands before is in, nothing "
                 "behind. Mend the file and import it again."
             )
-        _show_problems(report, problems)
+        show_problems(report, problems)
         if done.duplicates.open:
             out.print(
                 f"Waiting for review: {amount(done.duplicates.open, 'possible duplicate')}; see "
                 "notifier customers duplicates list"
             )
-        _show_guess(table)
+        show_guess(table)
 
     app_.show(value, human)
     if report.bad_rows or table.doubtful:
         raise typer.Exit(PARTIAL)
-
-
-def _guess(table: FileTable) -> dict[str, object]:
-    """Return what is only supposed of the file."""
-    return {"guessed_encoding": table.guessed_encoding, "looks_damaged": table.doubtful}
-
-
-def _show_guess(table: FileTable) -> None:
-    if not table.guessed_encoding:
-        return
-    looks = "and words look damaged in it" if table.doubtful else "so look at some names"
-    out.print(
-        f"[bold yellow]The file's encoding was guessed:[/] {table.guessed_encoding}, {looks}. "
-        "If it is another, import again and name it, such as --encoding cp1250."
-    )
-
-
-def _show_problems(report: Report, problems: Path | None) -> None:
-    """Show what was wrong and where: kinds and places, never a value."""
-    if not report.counts:
-        return
-    for (column, code), number in report.counts.most_common():
-        fault, lines = FAULTS[code], report.lines[column, code]
-        more = ", …" if len(lines) < number else ""
-        out.print(
-            f"[bold]{amount(number, 'row')}[/], column [bold]{escape(column)}[/]: "
-            f"{fault.value_class}. {fault.reason} {fault.remedy} "
-            f"[dim]Line {', '.join(str(line) for line in lines)}{more}[/]"
-        )
-    if problems:
-        out.print(f"The rows are in {problems}; it holds personal data.", markup=False)
-    else:
-        out.print("To have the rows, import again with --problems FILE.csv.")
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]}"),
-        TimeElapsedColumn(),
-        console=err,
-    )
 
 
 def _names(text: str) -> list[str]:

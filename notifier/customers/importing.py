@@ -36,6 +36,7 @@ from notifier.customers.reading import RawRow, Table
 from notifier.customers.reading.midway import Reading
 from notifier.customers.report import Report
 from notifier.customers.scratch import Scratch
+from notifier.customers.selectable import remembered
 from notifier.errors import Conflict, StoreError
 from notifier.keys import Keys
 from notifier.store import Store
@@ -144,7 +145,7 @@ class CustomerImport:
         self._show(self._progress)
 
     async def _start(self) -> int:
-        mapping = {column.header: column.field for column in self._rules.columns}
+        mapping = remembered(self._rules.columns)
         async with self._store.begin() as tx:
             (row,) = await tx.write_returning(
                 "INSERT INTO import_run "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -13,7 +13,7 @@ from typing import Literal
 from notifier.customers.normalise.cells import folded
 from notifier.errors import BadInput
 
-How = Literal["given", "guessed", "attribute", "selectable", "ignored"]
+How = Literal["given", "guessed", "attribute", "selectable", "kept", "ignored"]
 
 FIELDS = (
     "number",
@@ -60,18 +60,26 @@ class Column:
     field: str
     how: How
 
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether it is an attribute that criteria may select on: declared now, or by an earlier import."""
+        return self.how in ("selectable", "kept")
+
 
 def map_columns(
     headers: Sequence[str],
     *,
     given: Mapping[str, Sequence[str]],
     selectable: Iterable[str] = (),
+    sealed: Iterable[str] = (),
     ignored: Iterable[str] = (),
+    selectable_before: Collection[str] = (),
 ) -> tuple[Column, ...]:
     """Return the meaning of each column; a name that no column has, or no number column, is ``BadInput``.
 
     ``given`` maps fields to column names and goes before every guess. What means no field becomes a free
-    attribute: in the clear if it is in ``selectable``, else sealed.
+    attribute: in the clear if it is in ``selectable``, or if it was (``selectable_before``) and is not in
+    ``sealed``; else sealed.
     """
     if unknown := sorted(set(given) - set(FIELDS)):
         raise BadInput(f"there is no field {', '.join(unknown)}", advice=f"Fields are: {', '.join(FIELDS)}.")
@@ -79,15 +87,21 @@ def map_columns(
     wanted = {index: option.removeprefix("--map ") for index, option in named}
     out = {_column(headers, name) for name in ignored}
     clear = {_column(headers, name) for name in selectable}
+    closed = {_column(headers, name) for name in sealed}
     _require_one_meaning(
         headers,
-        [*named, *((index, "--ignore") for index in out), *((index, "--selectable") for index in clear)],
+        [
+            *named,
+            *((index, "--ignore") for index in out),
+            *((index, "--selectable") for index in clear),
+            *((index, "--seal") for index in closed),
+        ],
     )
-    for index in clear:
+    for index in clear | closed:
         if field := _guess(headers[index]):
             raise BadInput(
                 f"the column {headers[index]!r} holds the field {field}, which is no free attribute",
-                advice="Leave it out of --selectable; if it means something else, rename it in the file.",
+                advice="Leave it out of --selectable and --seal; if it is something else, rename the column.",
             )
     taken = set(given)
     made = []
@@ -102,7 +116,9 @@ def map_columns(
             taken.add(field)
             made.append(Column(index, header, field, "guessed"))
         else:
-            made.append(Column(index, header, _attribute(header), "attribute"))
+            name = _attribute(header)
+            kept = name in selectable_before and index not in closed
+            made.append(Column(index, header, name, "kept" if kept else "attribute"))
     if "number" not in {column.field for column in made if column.how in ("given", "guessed")}:
         raise BadInput(
             "no column holds the customer number",

@@ -108,6 +108,28 @@ def test_a_dry_run_reports_and_changes_nothing(home: Path) -> None:
     assert json.loads(notifier(home, "--json", "customers", "count").stdout)["customers"] == 0
 
 
+def test_a_selectable_attribute_stays_selectable_unless_it_is_sealed(home: Path) -> None:
+    """Importing again without the option changes nobody and says so; sealing it is said before it happens."""
+    file = written(home, "number,name,plan\n1,Anna,pro\n2,Bo,free\n")
+
+    def imported(*options: str) -> tuple[str, dict[str, int]]:
+        result = notifier(home, "--json", "customers", "import", file, *options)
+        return " ".join(result.stderr.split()), json.loads(result.stdout)
+
+    assert imported("--selectable", "plan")[1]["added"] == 2
+    told, done = imported()
+    assert "Kept in the clear, as imported before: plan." in told
+    assert done["unchanged"] == 2
+    assert "attribute, in the clear as before" in " ".join(
+        notifier(home, "customers", "import", "--dry-run", file).stderr.split()
+    )
+    told, done = imported("--seal", "plan")
+    assert "Encrypted from now on: plan." in told
+    assert done["changed"] == 2
+    told, done = imported()
+    assert ("Kept" in told, done["unchanged"]) == (False, 2)
+
+
 def test_a_sample_is_the_same_for_the_same_seed_and_can_be_imported(home: Path) -> None:
     """Invented customers, messy on purpose, go in; duplicates wait for review, masked."""
     first, second = home / "a.csv", home / "b.csv"

@@ -16,6 +16,7 @@ from notifier.customers.importing import CustomerImport
 from notifier.customers.locking import only_import
 from notifier.customers.lookup import Profile, find, open_profile
 from notifier.customers.reading import RawRow
+from notifier.customers.selectable import selectable_attributes
 from notifier.errors import Conflict
 from notifier.keys import Keys
 from notifier.store import Store
@@ -112,6 +113,17 @@ async def test_a_file_with_fewer_columns_leaves_the_rest_alone(
     assert anna.name == "Anna Other"
     assert len([p for p in anna.points if p.state == "usable"]) == 4
     assert counts(await import_text(store, keys, tmp_path, "number,city\n1,Dresden\n"))[1] == 1
+
+
+async def test_imports_remember_what_stands_in_the_clear(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """The last import that had an attribute says how it is kept; fields are none."""
+    await import_text(store, keys, tmp_path, HEAD + BO, selectable=["plan"])
+    await import_text(store, keys, tmp_path, "number,tier\n2,a\n", selectable=["tier"])
+    async with store.read() as tx:
+        assert await selectable_attributes(tx) == {"plan", "tier"}
+    await import_text(store, keys, tmp_path, HEAD + BO)
+    async with store.read() as tx:
+        assert await selectable_attributes(tx) == {"tier"}
 
 
 async def test_the_same_told_by_two_files_is_no_change(store: Store, keys: Keys, tmp_path: Path) -> None:

@@ -89,7 +89,9 @@ class RowNormaliser:
         self._plain = [
             (column.index, column.header, column.field) for column in fields if column.field != "number"
         ]
-        self._attributes = [column for column in rules.columns if column.how in ("attribute", "selectable")]
+        self._attributes = [
+            column for column in rules.columns if column.in_the_clear or column.how == "attribute"
+        ]
 
     def read(self, line: int, number: str, cells: Sequence[str]) -> tuple[CustomerRecord, list[Problem]]:
         """Return the record of a row whose number is known, and what is wrong with its other cells."""
@@ -207,15 +209,15 @@ class RowNormaliser:
             notes: list[str] = []
             try:
                 text = clean(cells[column.index], notes)
-                if column.how == "selectable":
+                if column.in_the_clear:
                     _check_selectable(text)
             except Faulty as faulty:
                 row.note(column.header, faulty.code)
                 continue
             row.problems += [Problem(row.line, column.header, code) for code in notes]
-            row.stated.add(f"{'attributes' if column.how == 'selectable' else 'other'}:{column.field}")
+            row.stated.add(f"{'attributes' if column.in_the_clear else 'other'}:{column.field}")
             if text:
-                (attributes if column.how == "selectable" else other)[column.field] = text
+                (attributes if column.in_the_clear else other)[column.field] = text
         return attributes
 
 
