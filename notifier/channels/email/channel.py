@@ -10,6 +10,7 @@ from typing import Self
 
 from notifier.channels import Envelope, Finding, Outcome, OutcomeKind, ignore
 from notifier.channels.email.address import domain_of, wire_address
+from notifier.channels.email.circuit import Trouble
 from notifier.channels.email.pace import Limiter, Pace
 from notifier.channels.email.pool import Pool
 from notifier.channels.email.replies import Verdict
@@ -109,6 +110,15 @@ class EmailChannel:
         known = [pool.offers for pool in self._pools if pool.offers]
         return 0 < len(known) == len(self._pools) and not any(offers.smtputf8 for offers in known)
 
+    def troubles(self) -> Sequence[Trouble]:
+        """List the relays that cannot be used at present."""
+        instead = next((pool.name for pool in self._pools if not pool.circuit.troubled), "")
+        return [
+            Trouble(pool.name, pool.circuit.text, pool.circuit.troubled_for, instead)
+            for pool in self._pools
+            if pool.circuit.troubled
+        ]
+
     async def send(self, envelope: Envelope, settled: Callable[[Outcome], None] = ignore) -> Outcome:
         """Hand over once."""
         recipient, findings = self._inspect(envelope)
@@ -131,6 +141,28 @@ class EmailChannel:
                 self._idle.set()
 
     async def _hand_over(self, transfer: Transfer) -> Outcome:
+        result = await self._offer(transfer)
+        for _ in self._pools:
+            if isinstance(result, Outcome):
+                return result
+            verdicts = [verdict for pool in self._pools if (verdict := pool.verdict())]
+            if not verdicts:
+                break
+            # None has taken it, but it is being found out whether one can be used.
+            await asyncio.wait(verdicts, return_when=asyncio.FIRST_COMPLETED)
+            result = await self._offer(transfer)
+        if isinstance(result, Outcome):
+            return result
+        if result.final:
+            outcome = Outcome(OutcomeKind.REJECTED, text=result.text, reason=result.reason, handed_over=False)
+        elif result.outcome:
+            outcome = result.outcome
+        else:
+            outcome = deferred("", "relay-down", result.text, result.retry_after)
+        return self._end(transfer, outcome)
+
+    async def _offer(self, transfer: Transfer) -> Outcome | Unusable:
+        """Ask each relay in turn; return why the last one did not begin, if none did."""
         last = Unusable("relay-down", "No relay is set up.", _NO_RELAY_WAIT)
         site = self._site(transfer)
         for pool in self._pools:
@@ -145,13 +177,7 @@ class EmailChannel:
                 return result
             if not last.final or result.final:
                 last = result
-        if last.final:
-            outcome = Outcome(OutcomeKind.REJECTED, text=last.text, reason=last.reason, handed_over=False)
-        elif last.outcome:
-            outcome = last.outcome
-        else:
-            outcome = deferred("", "relay-down", last.text, last.retry_after)
-        return self._end(transfer, outcome)
+        return last
 
     def _end(self, transfer: Transfer, outcome: Outcome) -> Outcome:
         settled = transfer.settled

@@ -20,7 +20,7 @@ from notifier.channels.email.pipeline import PipelinedSession
 from notifier.channels.email.plain import PlainSession
 from notifier.channels.email.replies import Reply, Stage, Verdict
 from notifier.channels.email.session import SessionFailed, offers_of, open_session, take_over, tls_context
-from notifier.channels.email.transfer import Offers, Transfer, Unusable, answered, deferred
+from notifier.channels.email.transfer import Offers, Transfer, Unusable, answered, deferred, too_late
 from notifier.settings import RelaySettings
 
 _SLOW_ANSWER = 0.005
@@ -30,6 +30,8 @@ _IDLE_SECONDS = 5.0
 _MESSAGES_PER_CONNECTION = 10_000
 _GOODBYE_SECONDS = 5.0
 _GROWTH_PAUSE = 5.0
+_PATIENCE = 3.0
+"""Seconds to wait for a relay's first session where another relay may take over."""
 
 
 class Pool:
@@ -59,10 +61,14 @@ class Pool:
         self._rate = Rate(asyncio.get_running_loop().time)
         self._context = tls_context(relay)
         self._loop = asyncio.get_running_loop()
-        self.circuit = Circuit(self._loop.time)
+        self.circuit = Circuit(self._loop.time, relay.name)
         self._waiting: deque[Transfer] = deque()
         self._sessions: list[Session] = []
         self._opening: set[asyncio.Task[None]] = set()
+        self._opening_since = 0.0
+        """Since when there is no session and one is being opened."""
+        self._trial: asyncio.Future[Outcome | Unusable] | None = None
+        """Of the one transfer that finds out whether a relay takes messages again."""
         self._answer_times: deque[float] = deque(maxlen=8)
         self._per_connection = _MESSAGES_PER_CONNECTION
         self._grow_after = 0.0
@@ -76,9 +82,39 @@ class Pool:
         return len(self._sessions)
 
     def unusable(self) -> Unusable | None:
-        """Say why the relay is left alone at present, if it is."""
-        left = self.circuit.remaining
-        return Unusable(self.circuit.reason, self.circuit.text, left) if left else None
+        """Say why the relay is passed over at present, if it is.
+
+        Where another relay may take over, one that was left alone first has to show that it is well again,
+        by one connection that no transfer waits for, or by one transfer; and no transfer waits for a first
+        session that has been long in coming.
+        """
+        circuit = self.circuit
+        if not circuit.remaining and not self._trying():
+            if self._alone or self._sessions:
+                return None
+            if not circuit.unreachable:
+                return self._overdue()
+            if not self._opening:
+                self._spawn(self._open())
+        return Unusable(circuit.reason, circuit.text, circuit.remaining or None)
+
+    def _overdue(self) -> Unusable | None:
+        if self._alone or self._sessions or not self._opening:
+            return None
+        if self._loop.time() - self._opening_since < _PATIENCE:
+            return None
+        return Unusable("relay-down", f"relay {self.name} has been silent for {_PATIENCE:g} seconds")
+
+    def verdict(self) -> asyncio.Future[Any] | None:
+        """Return what decides, when it is done, whether a relay that is passed over can be used."""
+        if self._alone or self.circuit.remaining:
+            return None
+        if self._sessions or self._trying():
+            return self._trying()
+        return next((task for task in self._opening if not task.done()), None)
+
+    def _trying(self) -> asyncio.Future[Any] | None:
+        return self._trial if self._trial and not self._trial.done() else None
 
     async def hand_over(self, transfer: Transfer) -> Outcome | Unusable:
         """Carry one transfer; ``Unusable`` where it was not begun and another relay may take it."""
@@ -86,6 +122,8 @@ class Pool:
         transfer.tries = 0
         if why := self.unusable():
             return why
+        if self.circuit.on_trial and not self._alone:
+            self._trial = transfer.future
         if self.offers is None or self._may_begin(transfer, self.offers):
             self._submit(transfer)
         return await transfer.future
@@ -116,7 +154,7 @@ class Pool:
         if transfer.settled is None:
             return False
         if transfer.stale(self._loop.time()):
-            transfer.settle(deferred(self.name, "too-late", "The lease ended before its turn came."))
+            transfer.settle(too_late(self.name, "The lease ended before its turn came."))
             return False
         if objection := transfer.objection(offers):
             transfer.decline(objection)
@@ -159,7 +197,7 @@ class Pool:
         transfer.tries += 1
         again = transfer.tries < _TRIES and why.reason != "no-answer" and (self._alone or not why.early)
         if why.reason == "too-late":
-            transfer.settle(deferred(self.name, why.reason, why.text))
+            transfer.settle(too_late(self.name, why.text))
         elif again:
             self._waiting.appendleft(transfer)
             self._grow()
@@ -176,6 +214,7 @@ class Pool:
         if limit:
             self._per_connection = max(1, min(self._per_connection, session.bodies))
         if not self._sessions:
+            self._opening_since = self._loop.time()
             self._quiet.set()
         if self._waiting:
             self._grow()
@@ -206,9 +245,13 @@ class Pool:
 
     def _look_again(self) -> None:
         self._timer = None
+        if why := self._overdue():
+            self._let_go(why)
         self._grow()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if not (self._sessions or self._opening):
+            self._opening_since = self._loop.time()
         task = self._loop.create_task(work)
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
@@ -244,7 +287,9 @@ class Pool:
             self._grow_after = self._loop.time() + _GROWTH_PAUSE
             return
         self.circuit.failed(failure.reason, str(failure))
-        why = Unusable(failure.reason, str(failure), self.circuit.remaining)
+        self._let_go(Unusable(failure.reason, str(failure), self.circuit.remaining))
+
+    def _let_go(self, why: Unusable) -> None:
         while self._waiting:
             self._waiting.popleft().decline(why)
 

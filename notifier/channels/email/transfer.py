@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from notifier.channels import Envelope, Outcome, OutcomeKind
 from notifier.channels.email.replies import Reply, Stage, Verdict, classify
 
+_AGAIN_SOON = 1.0
+"""Seconds until a transfer that was never begun in time may be tried again: no reader or relay refused it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offers:
@@ -147,6 +150,11 @@ def answered(relay: str, stage: Stage, reply: Reply) -> tuple[Outcome, Verdict]:
 def unknown(relay: str, reason: str, text: str) -> Outcome:
     """Return the outcome of a body that has no answer."""
     return Outcome(OutcomeKind.UNKNOWN, text=text, relay=relay, reason=reason)
+
+
+def too_late(relay: str, text: str) -> Outcome:
+    """Return the outcome of a transfer whose time ran out before it was begun: soon there is a new lease."""
+    return deferred(relay, "too-late", text, _AGAIN_SOON)
 
 
 def deferred(relay: str, reason: str, text: str, retry_after: float | None = None) -> Outcome:
