@@ -32,6 +32,8 @@ AMBIGUOUS = "ambiguous"
 INVALID = "invalid"
 UNKNOWN_DATA = "unknown-data"
 PARTLY_USED = "partly-used"
+KEPT = 10_000
+"""How many lines that were not used are kept of each list."""
 NO_ADDRESS = "no-address"
 REMEDIES = {
     UNMATCHED: "Nobody has this value. Correct it, or use --add-unknown.",
@@ -87,6 +89,11 @@ class ListResult:
 
     def by_problem(self) -> dict[str, int]:
         """Count the problems by kind."""
+    @property
+    def not_kept(self) -> int:
+        """Return how many rows were not used beyond those that are kept."""
+        return max(0, len(self.problems) - KEPT)
+
         return dict(Counter(problem.problem for problem in self.problems))
 
 
@@ -207,7 +214,9 @@ def _stage(
 async def _keep_problems(
     tx: Transaction, incident: Incident, digest: str, problems: Sequence[ProblemRow]
 ) -> None:
-    """Keep which lines were not used, without their values; a second upload of the file replaces them."""
+    """Keep which lines were not used, the first ``KEPT``, without their values; a second upload of the file
+    replaces them.
+    """
     await tx.write(
         "DELETE FROM list_row WHERE incident_id = :id AND list_digest = :digest",
         {"id": incident.id, "digest": digest},
@@ -217,6 +226,6 @@ async def _keep_problems(
         ("incident_id", "list_digest", "line", "problem", "kind"),
         (
             (incident.id, digest, one.line, one.problem, (one.entry.key() or ("number", ""))[0])
-            for one in problems
+            for one in problems[:KEPT]
         ),
     )

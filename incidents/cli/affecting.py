@@ -13,6 +13,7 @@ from incidents import store
 from incidents.affected import view
 from incidents.affected.accounts import ROLES
 from incidents.affected.listing import PeopleList
+from incidents.affected.lists import KEPT
 from incidents.affected.request import Done, Request, carry_out
 from incidents.cli.printing import Code, Who, print_marked
 from incidents.cli.problems import Report, Where, print_problems, write_problems
@@ -139,6 +140,7 @@ def _plain(done: Done) -> dict[str, Any]:
             "not_used": [{"line": one.line, "problem": one.problem} for one in done.rows.problems],
             "partly_used": [{"line": one.line, "problem": one.problem} for one in done.rows.partly],
         }
+            "not_kept": done.rows.not_kept,
     if done.told:
         made |= {
             "accounts": done.told.accounts,
@@ -168,3 +170,5 @@ def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> 
         print_marked(done.compromised.counts())
         print_problems(done.compromised.problems, None)
     out.print(f"{escape(code.upper())} has {persons(more['people'])} affected now.")
+    if done.rows and done.rows.not_kept:
+        out.print(f"Of the rows not used, {done.rows.not_kept:,} are not kept: the first {KEPT:,} are.")

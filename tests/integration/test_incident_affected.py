@@ -164,6 +164,17 @@ async def test_a_list_accounts_for_every_row(store: Store, keys: Keys, tmp_path:
     assert await _count(store, "list_row") == 2
 
 
+async def test_of_a_wrong_list_some_lines_are_kept(
+    store: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is no list does not fill the store; how many lines are beyond is in the result."""
+    monkeypatch.setattr("incidents.affected.lists.KEPT", 3)
+    incident = await declared(store)
+    text = "number\n" + "".join(f"no-{n}\n" for n in range(10))
+    result = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert (len(result.problems), result.not_kept, await _count(store, "list_row")) == (10, 7, 3)
+
+
 @pytest.mark.parametrize(
     "content",
     [
