@@ -22,7 +22,7 @@ from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.categories import ordered
 from notifier.customers.duplicates import search_duplicates
-from notifier.customers.lookup import match_many
+from notifier.customers.lookup import Matches, match_mailboxes
 from notifier.customers.values import word_set
 from notifier.keys import Keys
 from notifier.store import Transaction
@@ -81,19 +81,21 @@ class ListResult:
     problems: list[ProblemRow] = field(default_factory=list)
     partly: list[ProblemRow] = field(default_factory=list)
     """Rows that name, among others, a data category nobody knows; their other ones were used."""
+    respelled: list[int] = field(default_factory=list)
+    """Lines whose address nobody has as it stands: a customer has the same mailbox in another spelling."""
 
     @property
     def doubtful(self) -> list[ProblemRow]:
         """Return every row to be looked at, by line."""
         return sorted([*self.problems, *self.partly], key=lambda one: one.line)
 
-    def by_problem(self) -> dict[str, int]:
-        """Count the problems by kind."""
     @property
     def not_kept(self) -> int:
         """Return how many rows were not used beyond those that are kept."""
         return max(0, len(self.problems) - KEPT)
 
+    def by_problem(self) -> dict[str, int]:
+        """Count the problems by kind."""
         return dict(Counter(problem.problem for problem in self.problems))
 
 
@@ -166,7 +168,7 @@ async def _resolve(
     problems = []
     for entry in chunk:
         key = entry.key()
-        ids = found[key[0]][key[1]] if key else []
+        ids, respelled = found[key[0]].of(key[1]) if key else ([], False)
         if entry.fault or key is None:
             problems.append(ProblemRow(entry, INVALID))
             continue
@@ -175,18 +177,12 @@ async def _resolve(
             problems.append(ProblemRow(entry, UNKNOWN_DATA))
             continue
         if not ids and options.add_unknown:
-            # Known by another column, or brought in by a row further up or an earlier upload.
-            ids = await already_known(tx, keys, entry.values, country=options.country)
-        if not ids and options.add_unknown:
-            stranger = await bring_in(
-                tx, keys, entry.values, origin="list", country=options.country, actor=actor
-            )
-            if stranger is not None:
-                ids = [stranger]
-                result.brought_in += 1
+            ids, respelled = await _known_or_new(tx, keys, entry, options, result, actor=actor)
         if len(ids) != 1 and not (ids and options.all_matches):
             problems.append(ProblemRow(entry, AMBIGUOUS if ids else UNMATCHED))
             continue
+        if respelled:
+            result.respelled.append(entry.line)
         if strange:
             result.partly.append(ProblemRow(entry, PARTLY_USED))
         for customer_id in ids:
@@ -194,11 +190,24 @@ async def _resolve(
     return list(staged.values()), problems
 
 
-async def _match(
-    tx: Transaction, keys: Keys, kind: Kind, chunk: Sequence[Entry], country: str
-) -> dict[str, list[int]]:
+async def _known_or_new(
+    tx: Transaction, keys: Keys, entry: Entry, options: ListOptions, result: ListResult, *, actor: str
+) -> tuple[list[int], bool]:
+    """Return who a row is about that its first value did not find; whoever is unknown is brought in."""
+    # Known by another column, or brought in by a row further up or an earlier upload.
+    ids, respelled = await already_known(tx, keys, entry.values, country=options.country)
+    if ids:
+        return ids, respelled
+    stranger = await bring_in(tx, keys, entry.values, origin="list", country=options.country, actor=actor)
+    if stranger is None:
+        return [], False
+    result.brought_in += 1
+    return [stranger], False
+
+
+async def _match(tx: Transaction, keys: Keys, kind: Kind, chunk: Sequence[Entry], country: str) -> Matches:
     values = list(dict.fromkeys(key[1] for entry in chunk if (key := entry.key()) and key[0] == kind))
-    return await match_many(tx, keys, kind, values, country=country) if values else {}
+    return await match_mailboxes(tx, keys, kind, values, country=country)
 
 
 def _stage(

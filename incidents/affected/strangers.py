@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from notifier.customers.faults import Faulty
-from notifier.customers.lookup import add_typed, match_many
+from notifier.customers.lookup import add_typed, match_mailboxes
 from notifier.customers.normalise import emails, locales, phones, places
 from notifier.customers.normalise.cells import clean, one_line
 from notifier.customers.values import ContactPoint, CustomerRecord
@@ -45,17 +45,18 @@ async def bring_in(
 
 async def already_known(
     tx: Transaction, keys: Keys, values: Mapping[str, str], *, country: str = ""
-) -> list[int]:
+) -> tuple[list[int], bool]:
     """Return who has this e-mail address; where none is given that can be used, who has the phone number.
+    Also say whether only another spelling of the same mailbox matched.
 
     A family may share a telephone: with an address of their own, somebody is not taken for the holder.
     """
     if _email(values):
-        return (await match_many(tx, keys, "email", [values["email"]]))[values["email"]]
+        return (await match_mailboxes(tx, keys, "email", [values["email"]])).of(values["email"])
     home = _home(values, country)
     if _phone(values, home):
-        return (await match_many(tx, keys, "phone", [values["phone"]], country=home))[values["phone"]]
-    return []
+        return (await match_mailboxes(tx, keys, "phone", [values["phone"]], country=home)).of(values["phone"])
+    return [], False
 
 
 def _home(values: Mapping[str, str], country: str) -> str:

@@ -17,7 +17,7 @@ from notifier.audit.entry import Event
 from notifier.categories import CODES, ordered
 from notifier.customers.duplicates import search_duplicates
 from notifier.customers.faults import Faulty
-from notifier.customers.lookup import Kind, match_many
+from notifier.customers.lookup import Kind, match_mailboxes
 from notifier.customers.normalise import emails, locales, phones
 from notifier.customers.values import word_set
 from notifier.errors import BadInput
@@ -162,7 +162,7 @@ async def _person(
     kinds: tuple[Kind, ...] = ("number", "email", "phone")
     for kind in kinds:
         if value := values.get(kind, ""):
-            ids = (await match_many(tx, keys, kind, [value]))[value]
+            ids = (await match_mailboxes(tx, keys, kind, [value])).ids[value]
             if len(ids) > 1:
                 raise _bad(position, "several customers have it", "Give the customer number instead.")
             if ids:

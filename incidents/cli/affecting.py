@@ -16,7 +16,7 @@ from incidents.affected.listing import PeopleList
 from incidents.affected.lists import KEPT
 from incidents.affected.request import Done, Request, carry_out
 from incidents.cli.printing import Code, Who, print_marked
-from incidents.cli.problems import Report, Where, print_problems, write_problems
+from incidents.cli.problems import SHOWN, Report, Where, print_problems, write_problems
 from incidents.selection import Selection
 from notifier.cli import PARTIAL, Application, application, out, run
 from notifier.cli.identity import identify
@@ -24,7 +24,7 @@ from notifier.customers.faults import Faulty
 from notifier.customers.normalise import places
 from notifier.customers.reading import Options
 from notifier.errors import BadInput
-from notifier.words import persons
+from notifier.words import amount, persons
 
 app = typer.Typer()
 
@@ -136,11 +136,12 @@ def _plain(done: Done) -> dict[str, Any]:
         made |= {
             "rows": done.rows.rows,
             "brought_in": done.rows.brought_in,
+            "other_spelling": done.rows.respelled,
             "unknown_categories": len(done.rows.partly),
             "not_used": [{"line": one.line, "problem": one.problem} for one in done.rows.problems],
             "partly_used": [{"line": one.line, "problem": one.problem} for one in done.rows.partly],
-        }
             "not_kept": done.rows.not_kept,
+        }
     if done.told:
         made |= {
             "accounts": done.told.accounts,
@@ -161,14 +162,19 @@ def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> 
     for name in ("accounts", "records", "brought_in", "unknown_categories"):
         if plain.get(name):
             out.print(f"{name.replace('_', ' ')}: {plain[name]:,}")
+    if done.rows and (lines := done.rows.respelled):
+        some = f"{', '.join(map(str, lines[:SHOWN]))}{' …' if len(lines) > SHOWN else ''}"
+        out.print(
+            f"{amount(len(lines), 'row')} matched a customer who spells the same mailbox otherwise: {some}."
+        )
     if more["ignored_columns"]:
         out.print(f"Columns not used: {escape(', '.join(more['ignored_columns']))}.")
     if done.told and done.told.without_contact:
         out.print(f"Accounts with nobody to tell: {escape(', '.join(done.told.without_contact))}.")
     print_problems(done.rows.doubtful if done.rows else [], report)
+    if done.rows and done.rows.not_kept:
+        out.print(f"Of the rows not used, {done.rows.not_kept:,} are not kept: the first {KEPT:,} are.")
     if done.compromised:
         print_marked(done.compromised.counts())
         print_problems(done.compromised.problems, None)
     out.print(f"{escape(code.upper())} has {persons(more['people'])} affected now.")
-    if done.rows and done.rows.not_kept:
-        out.print(f"Of the rows not used, {done.rows.not_kept:,} are not kept: the first {KEPT:,} are.")

@@ -5,12 +5,13 @@ Addresses are found through their blind indexes: nothing is decrypted to search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
+from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, new_event_id
@@ -88,22 +89,59 @@ async def match_many(
         if indexes := _indexes(keys, kind, value, country):
             wanted.setdefault(indexes[0], []).append(value)
             folds.append(indexes[1])
+    async for row in _holders(tx, folds):
+        for value in wanted.get(bytes(row.value_index), ()):
+            found[value].append(row.customer_id)
+    for ids in found.values():
+        ids.sort()
+    return found
+
+
+class Matches(NamedTuple):
+    """The ids of the customers that values name, and the values that only another spelling matched."""
+
+    ids: dict[str, list[int]]
+    respelled: set[str]
+
+    def of(self, value: str) -> tuple[list[int], bool]:
+        """Return the customers one value names, and whether only another spelling matched."""
+        return self.ids[value], value in self.respelled
+
+
+async def match_mailboxes(
+    tx: Transaction, keys: Keys, kind: Kind, values: Sequence[str], *, country: str = ""
+) -> Matches:
+    """Match as ``match_many``, and an e-mail address that nobody has by the mailbox it leads to.
+
+    ``bo.gm+x@gmail.com`` and ``bogm@googlemail.com`` are one mailbox, and so one reader.
+    """
+    found = await match_many(tx, keys, kind, values, country=country)
+    if kind != "email":
+        return Matches(found, set())
+    wanted: dict[bytes, list[str]] = {}
+    for value, ids in found.items():
+        if not ids and (indexes := _indexes(keys, kind, value, country)):
+            wanted.setdefault(indexes[1], []).append(value)
+    holders: dict[str, set[int]] = {}
+    async for row in _holders(tx, list(wanted)):
+        for value in wanted[bytes(row.folded_index)]:
+            holders.setdefault(value, set()).add(row.customer_id)
+    return Matches(found | {value: sorted(ids) for value, ids in holders.items()}, set(holders))
+
+
+async def _holders(tx: Transaction, folds: Sequence[bytes]) -> AsyncIterator[Row[Any]]:
+    """Yield who has contact points with these folded indexes, and how each spells them."""
     for part in _parts(dict.fromkeys(folds)):
         # The last one again and again fills up the list, so that all statements are one.
         names = {
             f"v{place}": part[min(place, len(part) - 1)] for place in range(_AT_ONCE if len(part) > 1 else 1)
         }
-        rows = await tx.rows(
-            "SELECT DISTINCT customer_id, value_index FROM contact_point WHERE folded_index IN "
+        for row in await tx.rows(
+            "SELECT DISTINCT customer_id, value_index, folded_index FROM contact_point WHERE folded_index IN "
             f"({', '.join(f':{name}' for name in names)}) AND channel IN ('email', 'sms', 'voice')",
             **names,
-        )
-        for row in rows:
-            for value in wanted.get(bytes(row.value_index), ()):
-                found[value].append(row.customer_id)
-    for ids in found.values():
-        ids.sort()
-    return found
+        ):
+            yield row
 
 
 async def _by_number(tx: Transaction, found: dict[str, list[int]]) -> None:

@@ -53,6 +53,32 @@ async def test_a_customer_known_by_address_is_no_stranger(store: Store, keys: Ke
     assert list(await listed(store, incident)) == ["C-1"]
 
 
+async def test_another_spelling_of_a_mailbox_is_no_stranger(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Exactly first; then by the mailbox, where one customer has it. The report names the lines."""
+    people = [
+        person("C-1", "bo.gm+x@gmail.com", "bogm@googlemail.com"),
+        person("C-2", "lea.lea@gmail.com"),
+        person("C-3", "le.alea@gmail.com"),
+    ]
+    await add(store, keys, people)
+    incident = await declared(store)
+    text = "email\nbogm@gmail.com\nlealea@gmail.com\nlea.lea@gmail.com\nnew.one@gmail.com\nnewone@gmail.com\n"
+    result = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert [(one.line, one.problem) for one in result.problems] == [(3, "ambiguous")]
+    assert (result.respelled, result.brought_in) == ([2, 6], 1)
+    assert list(await listed(store, incident))[:2] == ["C-1", "C-2"]
+
+
+async def test_somebody_typed_in_another_spelling_is_no_stranger(store: Store, keys: Keys) -> None:
+    """The customer who has the mailbox is meant."""
+    await add(store, keys, [person("C-1", "bogm@googlemail.com")])
+    incident = await declared(store)
+    async with store.begin() as tx:
+        exposure = Exposure.read("", incident)
+        await by_hand(tx, keys, incident, ["Bo,bo.gm@gmail.com"], exposure, basis="x", actor="alice")
+    assert list(await listed(store, incident)) == ["C-1"]
+
+
 async def test_who_shares_a_telephone_is_brought_in_and_shown(
     store: Store, keys: Keys, tmp_path: Path
 ) -> None:
