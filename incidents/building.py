@@ -14,6 +14,7 @@ from notifier.channels.email.alert import AlertMailer
 from notifier.channels.email.dkim import DkimSigner
 from notifier.channels.email.drill import DrillChannel
 from notifier.channels.email.finishing import EmailFinisher
+from notifier.channels.email.relay_alerts import RelayAlerts
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.engine.alerts import Alerts
 from notifier.engine.dispatch import InlineDispatcher
@@ -90,6 +91,12 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
         indexed,
         limit=0 if settings.drill else allowed_rate(settings.email.relays),
     )
+    troubles = used.troubles if isinstance(used, EmailChannel) else tuple
+    relay_alerts = RelayAlerts(troubles, settings.alerts, mailer.post)
+
+    async def raise_alerts() -> int:
+        return await alerts.raise_due() + await relay_alerts.raise_due()
+
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     return Worker(
         Parts(
@@ -104,7 +111,7 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
             release=carry_out,
             refused=note_refusal,
             sequence=sequence,
-            raise_alerts=alerts.raise_due,
+            raise_alerts=raise_alerts,
             rolled_back=rolled_back,
         )
     )
