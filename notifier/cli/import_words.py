@@ -74,6 +74,9 @@ def show_problems(report: Report, problems: Path | None) -> None:
     for (column, code), number in report.counts.most_common():
         fault, lines = FAULTS[code], report.lines[column, code]
         more = ", …" if len(lines) < number else ""
+        if not column:
+            out.print(f"[bold]{number}[/] {fault.value_class}. {fault.reason} {fault.remedy}")
+            continue
         out.print(
             f"[bold]{amount(number, 'row')}[/], column [bold]{escape(column)}[/]: "
             f"{fault.value_class}. {fault.reason} {fault.remedy} "

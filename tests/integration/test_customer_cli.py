@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -128,6 +131,25 @@ def test_a_selectable_attribute_stays_selectable_unless_it_is_sealed(home: Path)
     assert done["changed"] == 2
     told, done = imported()
     assert ("Kept" in told, done["unchanged"]) == (False, 2)
+
+
+def test_a_file_that_breaks_off_ends_with_exit_code_3(home: Path) -> None:
+    """A cell that cannot be read at all ends the import at its row, which is told with what to do."""
+    book = openpyxl.Workbook()
+    for row in (["number", "name"], ["1", "Anna"], [2, "Bo"]):
+        book.active.append(row)
+    memory = io.BytesIO()
+    book.save(memory)
+    file = home / "customers.xlsx"
+    with zipfile.ZipFile(memory) as sound, zipfile.ZipFile(file, "w") as bad:
+        for name in sound.namelist():
+            part = sound.read(name)
+            bad.writestr(name, part.replace(b"<v>2</v></c><c", b"<v>two</v></c><c"))
+    result = notifier(home, "customers", "import", str(file))
+    said = " ".join(result.output.split())
+    assert (result.exit_code, "1 added" in said) == (3, True)
+    assert "The file broke off at line 3: what stands before is in, nothing behind. Mend the file" in said
+    assert "1 place where the file cannot be read any further." in said
 
 
 def test_a_sample_is_the_same_for_the_same_seed_and_can_be_imported(home: Path) -> None:
