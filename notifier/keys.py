@@ -51,7 +51,7 @@ class SubjectKey:
             raise StoreError("a sealed value has an unknown version")
         try:
             return self._aead.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], context)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce.
             raise StoreError("a sealed value does not belong to this person and field") from None
 
     def salt(self, event_id: str, field: str) -> bytes:
@@ -109,7 +109,7 @@ class Keys:
         """Unwrap the key of the person ``uid``; a wrong master key or person is a ``StoreError``."""
         try:
             secret = AESGCM(self.master).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], uid.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise StoreError(
                 "a subject key cannot be unwrapped",
                 advice="The master key is not the one this store was written with; restore the keys folder.",

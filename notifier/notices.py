@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from notifier.errors import StoreError
+
 _WINDOW = -15  # Raw deflate, 32 kB window: no header, and no Adler-32 over personal bytes.
 SEAL_CONTEXT = b"notice"
 
@@ -57,10 +59,18 @@ def sample(dictionary: bytes) -> bytes:
 
 
 def unpack(packed: bytes, dictionary: bytes) -> tuple[str, bytes]:
-    """Return the envelope recipient and the exact message that ``pack`` was given."""
+    """Return the envelope recipient and the exact message that ``pack`` was given. Anything that ``pack``
+    has not made against this dictionary is a ``StoreError``, unless the message is another one by chance:
+    its digest shows that.
+    """
     expand = zlib.decompressobj(_WINDOW, zdict=dictionary[-32_768:])
-    recipient, _, message = (expand.decompress(packed) + expand.flush()).partition(b"\n")
-    return recipient.decode(), message
+    try:
+        recipient, between, message = (expand.decompress(packed) + expand.flush()).partition(b"\n")
+        if between and expand.eof and not expand.unused_data:
+            return recipient.decode(), message
+    except (zlib.error, UnicodeDecodeError):
+        pass
+    raise StoreError("a notice cannot be restored from what is kept")
 
 
 def keyed_digest(message: bytes, key: bytes) -> bytes:

@@ -28,6 +28,17 @@ from notifier.engine.holds import open_hold
 from notifier.errors import LostLease
 from notifier.store import Store, Transaction
 
+UNREADABLE = "unreadable"
+"""Why a notice that cannot be opened any more is not sent, and the kind of hold that says so: it holds
+nothing back, and ends with the announcement.
+"""
+
+_LOOK = (
+    ("in-doubt", "deliveries whose answer was lost wait for a decision: send them again, or leave them"),
+    (UNREADABLE, "notices that cannot be opened were not sent: find the damage, and tell these people anew"),
+)
+"""Endings that somebody has to know of: the hold's kind and its reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -228,19 +239,19 @@ async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None
         )
     }
     endings = [one for one in endings if one.delivery_id in ended]  # The others were cancelled meanwhile.
+    if any(one.state is State.SUPPRESSED for one in endings):
+        await untold.ask_about(tx, lease.announcement_id, lease.batch_id)
     actions = {State.HELD: AuditAction.DELIVERY_HELD, State.SUPPRESSED: AuditAction.DELIVERY_SUPPRESSED}
-    if any(one.state is State.HELD for one in endings):
-        author = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=lease.announcement_id)
-        reason = "deliveries whose answer was lost wait for a decision: send them again, or cancel"
-        await open_hold(tx, lease.announcement_id, kind="in-doubt", reason=reason, owner=str(author))
+    author = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=lease.announcement_id)
+    for kind, reason in _LOOK:
+        if any(kind == ("in-doubt" if one.state is State.HELD else one.reason) for one in endings):
+            await open_hold(tx, lease.announcement_id, kind=kind, reason=reason, owner=str(author))
     for one in endings:
         facts = {
             "announcement": lease.code,
             "delivery": one.reference,
             "member": one.member,
             "reason": one.reason,
-    if any(one.state is State.SUPPRESSED for one in endings):
-        await untold.ask_about(tx, lease.announcement_id, lease.batch_id)
         }
         tx.record(Event(actions[one.state], facts))
 

@@ -10,8 +10,8 @@ from sqlalchemy import Row
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import CompactRange, leaf_hash
-from notifier.engine import trail
-from notifier.engine.batches import plain
+from notifier.engine import failing, trail
+from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.doubt import hold_unknown
 from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, open_hold
@@ -24,7 +24,18 @@ from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
 from notifier.words import amount
 
-_SENDING_HOLDS = (*PAUSES, "canary", "relay", "order", "release", "in-doubt", trail.HOLD, *WARNINGS)
+_SENDING_HOLDS = (
+    *PAUSES,
+    "canary",
+    "relay",
+    "order",
+    "release",
+    "in-doubt",
+    trail.HOLD,
+    UNREADABLE,
+    failing.HOLD,
+    *WARNINGS,
+)
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 

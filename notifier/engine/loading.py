@@ -14,7 +14,7 @@ from notifier import notices
 from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.engine.attempts import RELAY_DOWN
-from notifier.engine.batches import Ending, Lease, Opening
+from notifier.engine.batches import UNREADABLE, Ending, Lease, Opening
 from notifier.engine.windows import MINUTE, Window
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
@@ -160,7 +160,7 @@ class Loader:
             try:
                 part.prepared.append(self._open(row, now))
             except StoreError:
-                part.endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, "unreadable"))
+                part.endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, UNREADABLE))
         return part
 
     def _instead(self, row: Row[Any]) -> Ending | None:

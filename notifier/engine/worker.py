@@ -16,13 +16,15 @@ from typing import Any
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.channels import Channel
 from notifier.clock import from_instant
 from notifier.engine import batches, control, holds, kind, recovery, schedule
 from notifier.engine.batches import Lease
-from notifier.engine.dispatch import Dispatcher
 from notifier.engine.breaker import Breaker
+from notifier.engine.dispatch import Dispatcher
+from notifier.engine.failing import Failing
 from notifier.engine.flow import Flow
 from notifier.engine.loading import Finisher, Loader, Policy
 from notifier.engine.ownership import Ownership
@@ -93,6 +95,7 @@ class Worker:
         self._running: set[int] = set()
         self._cool_until = 0.0
         self._rounds = Rounds(time.monotonic)
+        self._failing = Failing()
         self._breaker = Breaker(parts.settings, time.monotonic)
         self._trail = Trail(parts.store, time.monotonic)
         self._trail_stands = False
@@ -105,7 +108,7 @@ class Worker:
     @property
     def trouble(self) -> str:
         """Return the name of a task that keeps failing; empty while all is well."""
-        return self._waits_for or self._rounds.troubled()
+        return self._waits_for or self._rounds.troubled() or ("sending" if self._failing.troubled else "")
 
     async def run(self, stop: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Be the worker until ``stop``; ``started`` is set once it is. Raises ``Refused`` at once if the
@@ -267,22 +270,31 @@ class Worker:
                 "WHERE a.control = 'cancel' AND d.state IN ('planned', 'deferred', 'unknown')"
             ):
                 await control.cancel_rest(tx, row.id)
+        await self._failing.forget_ended(self._parts.store)
 
     async def _run_batch(self) -> bool:
         """Claim and run one batch; false if none is due or sending must wait."""
         if self._waits_for or asyncio.get_running_loop().time() < self._cool_until:
             return False
         try:
-            busy = await self._run_next()
+            lease = await self._claim()
         except Exception:
             self._rounds.failed("sending")  # The dispatcher logs it and waits.
             raise
         self._rounds.went_well("sending")
-        return busy
+        if lease is None:
+            return False
+        try:
+            await self._run_leased(lease)
+        except Exception:
+            with suppress(NotifierError, SQLAlchemyError, OSError):  # The store may be the trouble.
+                await self._failing.failed(self._parts.store, lease)
+            raise
+        return True
 
-    async def _run_next(self) -> bool:
+    async def _claim(self) -> Lease | None:
         settings = self._parts.settings
-        lease = await batches.claim(
+        return await batches.claim(
             self._parts.store,
             worker=self._name,
             drill=self._parts.drill,
@@ -290,15 +302,15 @@ class Worker:
             quarantine_us=int(settings.quarantine_seconds * SECOND),
             running=self._running,
         )
-        if lease is None:
-            return False
+
+    async def _run_leased(self, lease: Lease) -> None:
         self._running.add(lease.batch_id)
         try:
             result = await self._carry_out(lease)
         finally:
             self._running.discard(lease.batch_id)
         await self._heed(lease.announcement_id, result)
-        return True
+        await self._failing.went_well(self._parts.store, lease)
 
     def _must_not_send(self) -> bool:
         return self._stop.is_set() or bool(self._waits_for)

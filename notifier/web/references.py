@@ -79,6 +79,6 @@ def _subject(row: Row[Any], keys: Keys) -> str:
         return ""
     try:
         packed = keys.subject(row.uid, row.wrapped).open(row.sealed, notices.SEAL_CONTEXT)
+        return subject_of(notices.unpack(packed, row.content)[1])
     except StoreError:
         return ""
-    return subject_of(notices.unpack(packed, row.content)[1])
