@@ -18,7 +18,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.clock import from_instant
 from notifier.drafts import set_state
-from notifier.errors import BadInput, NotPermitted, Refused
+from notifier.errors import BadInput, NotifierError, NotPermitted, Refused
 from notifier.preflight.digests import texts_digest, used_locales
 from notifier.settings import ApprovalSettings
 from notifier.store import Transaction
@@ -26,12 +26,17 @@ from notifier.words import persons
 
 SHORTEST_REASON = 10
 _SECOND = 1_000_000
-NEXT = {
-    "draft": "Run `notifier announcements preflight` first.",
-    "preflighted": "It needs `notifier announcements approve` by a second operator.",
-    "approved": "It is approved; `notifier announcements release` starts the countdown.",
-    "countdown": "The countdown is running; `notifier announcements stop` ends it.",
+_NEXT = {
+    "draft": "`notifier announcements preflight {code} --operator HANDLE` comes first.",
+    "preflighted": "A second person approves it: `notifier announcements approve {code} --operator HANDLE`.",
+    "approved": "It is approved; `notifier announcements release {code} --operator HANDLE` starts the"
+    " countdown.",
+    "countdown": "The countdown is running; `notifier announcements stop {code} --operator HANDLE` ends it.",
+    "released": "`notifier announcements status {code}` says where everybody stands.",
 }
+_ANEW = (
+    "`notifier announcements preflight {code} --operator HANDLE` makes it anew; then it is approved again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,12 @@ class Given:
     reason: str
     approved_at: int
     expires_at: int
+
+
+def next_step(now: Announcement, problem: str = "") -> str:
+    """Name the command that takes an announcement on; ``problem`` is what is wrong with its approval."""
+    step = _ANEW if problem and now.state == "approved" else _NEXT.get(now.state, "")
+    return step.format(code=now.code)
 
 
 @dataclass(frozen=True)
@@ -123,15 +134,18 @@ class Rules:
     ) -> tuple[bool, Digests]:
         """Refuse what ``operator`` cannot approve as it stands; returns whether alone, and the digests."""
         if now.state != "preflighted":
+            problem = await self.fault(tx, now)
             raise Refused(
-                f"{now.code} is in state {now.state}, not preflighted", advice=NEXT.get(now.state, "")
+                f"{now.code} is in state {now.state}, not preflighted"
+                + (f", and {problem}" if problem and now.state == "approved" else ""),
+                advice=next_step(now, problem),
             )
         alone = self._alone(now, operator, alone_reason)
         await frozen.require(tx, now.audience_id)
         current = await self.digests(tx, now)
         if changed := current.changed(now.digests):
             raise Refused(
-                f"{' and '.join(changed)} changed since the preflight", advice="Run the preflight again."
+                f"{' and '.join(changed)} changed since the preflight", advice=_ANEW.format(code=now.code)
             )
         if waiting := await self.locales_waiting(tx, now):
             raise Refused(
@@ -209,6 +223,24 @@ class Rules:
                 advice="Give it with --alone REASON; it goes on record.",
             )
         return True
+
+    async def fault(self, tx: Transaction, now: Announcement) -> str:
+        """Say why an announcement's approval does not count, or counts no more; empty if all is as its
+        state says.
+        """
+        if now.state in {"approved", "countdown"}:
+            given = await approval(tx, now.id)
+            try:
+                return await self.problem(tx, now, given) if given else "it has no approval"
+            except NotifierError as error:  # A language's folder that is gone, for one.
+                return str(error)
+        if now.state not in {"draft", "preflighted"}:
+            return ""
+        because = await tx.scalar(
+            "SELECT voided_because FROM approval WHERE announcement_id = :id ORDER BY id DESC LIMIT 1",
+            id=now.id,
+        )
+        return f"the approval is void: {because}" if because else ""
 
     async def problem(self, tx: Transaction, now: Announcement, given: Given) -> str:
         """Say why an approval is no longer good, in one sentence; empty if it is."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from notifier import precedence
 from notifier.announcements import announcement
-from notifier.approvals import NEXT, Rules, approval
+from notifier.approvals import Rules, approval, next_step
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.drafts import draft, revise, set_state, void_approvals
@@ -42,7 +42,7 @@ async def start_countdown(tx: Transaction, rules: Rules, announcement_id: int, *
     """Start the time in which a release can still be stopped; returns the instant at which it ends."""
     now = await announcement(tx, announcement_id, lock=True)
     if now.state != "approved":
-        raise Refused(f"{now.code} is in state {now.state}, not approved", advice=NEXT.get(now.state, ""))
+        raise Refused(f"{now.code} is in state {now.state}, not approved", advice=next_step(now))
     if await _ordered(tx, now.id):
         raise Refused(
             f"{now.code} is on hold by order", advice="It can be released once the order has ended."
@@ -50,10 +50,8 @@ async def start_countdown(tx: Transaction, rules: Rules, announcement_id: int, *
     await precedence.check(tx, now)
     given = await approval(tx, now.id)
     if given is None or (problem := await rules.problem(tx, now, given)):
-        raise Refused(
-            f"{now.code} cannot be released: {problem if given else 'it has no approval'}",
-            advice="Run the preflight again and have it approved.",
-        )
+        problem = problem if given else "it has no approval"
+        raise Refused(f"{now.code} cannot be released: {problem}", advice=next_step(now, problem))
     seconds = rules.settings.alone_countdown_seconds if given.alone else rules.settings.countdown_seconds
     # The scheduler compares it with the clock that all workers share.
     release_at = await tx.db_now_us() + int(seconds * _SECOND)

@@ -14,13 +14,14 @@ from rich.table import Table
 
 from notifier import notices
 from notifier.announcements import Announcement, announcement
-from notifier.approvals import Given, approval
+from notifier.approvals import Given, approval, next_step
 from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
 from notifier.clock import from_instant
 from notifier.engine import untold
 from notifier.forecasts import ASSUMED_RATE, Outlook, allowed_rate, outlook
 from notifier.preflight import Preflight, PreflightReport, report
+from notifier.preflight.rules import rules_for
 from notifier.preflight.samples import read
 from notifier.store import Transaction
 from notifier.words import amount, persons
@@ -38,17 +39,21 @@ def show_all(context: typer.Context) -> None:
     async def act() -> None:
         async with app.store() as store, store.read() as tx:
             rows = await tx.rows(
-                "SELECT a.code, a.state, a.drill, a.author, a.created_at, u.people FROM announcement a"
-                " JOIN audience u ON u.id = a.audience_id ORDER BY a.id DESC"
+                "SELECT a.code, a.state, a.drill, a.author, a.created_at, u.people, EXISTS (SELECT 1"
+                " FROM approval p WHERE p.announcement_id = a.id AND p.voided_at IS NULL"
+                " AND p.expires_at <= :now AND a.state = 'approved') AS expired FROM announcement a"
+                " JOIN audience u ON u.id = a.audience_id ORDER BY a.id DESC",
+                now=tx.now_us(),
             )
-        found = [{**row._asdict(), "drill": bool(row.drill)} for row in rows]
+        found = [{**row._asdict(), "drill": bool(row.drill), "expired": bool(row.expired)} for row in rows]
 
         def human() -> None:
             table = Table("code", "state", "people", "author", "drafted", header_style="bold")
             for one in found:
                 code = f"{one['code']} (drill)" if one["drill"] else one["code"]
+                state = "approved, expired" if one["expired"] else one["state"]
                 table.add_row(
-                    escape(code), one["state"], f"{one['people']:,}", one["author"], when(one["created_at"])
+                    escape(code), state, f"{one['people']:,}", one["author"], when(one["created_at"])
                 )
             out.print(table)
 
@@ -72,6 +77,7 @@ def show(
             now = await announcement(tx, code)
             counts = await report(tx, now)
             given = await approval(tx, now.id)
+            problem = await rules_for(app.settings).fault(tx, now)
             texts = await _texts(tx, now, locale)
             missed = await untold.count(tx, now.id)
             advice = missed.advice(await untold.subject(tx, now.id), released=now.released_at is not None)
@@ -86,13 +92,16 @@ def show(
             "names_meant": list(now.facts.get("names_meant", ())),
             "counts": {**asdict(counts), "unaccounted": counts.unaccounted},
             "approval": asdict(given) if given else None,
+            "approval_problem": problem,
             "release_at": now.release_at,
             "untold": asdict(missed),
             "texts": texts,
         }
 
         def human() -> None:
-            print_announcement(now, counts, given)
+            print_announcement(now, counts, given, problem)
+            if step := next_step(now, problem):
+                out.print(f"Next: {step}", markup=False)
             if said := missed.sentence():
                 out.print(f"{said}\n{advice}", markup=False)
             for one in texts:
@@ -213,8 +222,10 @@ async def forecast_of(tx: Transaction, now: Announcement, rate: float) -> Outloo
     return outlook(now.plan, {row.time_zone: row.people for row in rows}, now=tx.now_us(), per_second=rate)
 
 
-def print_announcement(now: Announcement, counts: PreflightReport, given: Given | None) -> None:
-    """Print what an approval is about."""
+def print_announcement(
+    now: Announcement, counts: PreflightReport, given: Given | None, problem: str = ""
+) -> None:
+    """Print what an approval is about; ``problem`` is why there is none that counts."""
     drill = "  [bold yellow]DRILL[/]" if now.drill else ""
     out.print(f"[bold]{escape(now.code)}[/]  {now.state}, by {now.author}{drill}")
     print_counts(counts)
@@ -228,6 +239,8 @@ def print_announcement(now: Announcement, counts: PreflightReport, given: Given 
         out.print(
             f"approved by {given.operator}{alone} for {persons(given.people)} until {when(given.expires_at)}"
         )
+    if problem:
+        out.print(f"[bold red]no approval that counts[/]: {escape(problem)}")
     if now.state == "countdown" and now.release_at:
         out.print(f"release at {when(now.release_at)}")
 

@@ -44,11 +44,17 @@ class Office:
 
     def rested(self) -> None:
         """Forget which codes were used, as if time had passed."""
+        self._write("UPDATE operator SET totp_last_step = 0")
 
+    def expired(self) -> None:
+        """Let the approval's time have passed."""
+        self._write("UPDATE approval SET expires_at = approved_at")
+
+    def _write(self, sql: str) -> None:
         async def act() -> None:
             store = Store.open(self.url, origin=ORIGIN)
             async with store.begin() as tx:
-                await tx.housekeep("UPDATE operator SET totp_last_step = 0")
+                await tx.housekeep(sql)
             await store.close()
 
         asyncio.run(act())
@@ -117,6 +123,39 @@ def test_the_author_and_a_wrong_code_are_refused(office: Office) -> None:
     assert (author.exit_code, "cannot approve it" in author.output) == (1, True)
     wrong = office.run("approve", CODE, "--operator", "bob", types=f"{office.bob.password}\n000000\n11\n")
     assert (wrong.exit_code, "is wrong" in wrong.output) == (1, True)
+
+
+def test_an_expired_approval_is_shown_and_each_message_leads_on(office: Office) -> None:
+    """show, list, release and approve all say that it expired, and name the preflight; that leads on."""
+    _ready(office)
+    office.run("approve", CODE, "--operator", "bob", types=office.bob.lines() + "11\n")
+    office.expired()
+    assert "expired" in office.run("list").output
+    assert "no approval that counts: the approval expired at" in office.run("show", CODE).output
+    assert "the approval expired at" in str(office.shown()["approval_problem"])
+    for command, typed in (("release", ""), ("approve", "11\n")):
+        office.rested()
+        said = office.run(command, CODE, "--operator", "bob", types=office.bob.lines() + typed)
+        assert (said.exit_code, "the approval expired at" in said.output) == (1, True)
+        assert f"announcements preflight {CODE}" in said.output.replace("\n", " ")
+    office.rested()
+    office.run("preflight", CODE, "--operator", "alice", types=office.alice.lines())
+    office.rested()
+    again = office.run("approve", CODE, "--operator", "bob", types=office.bob.lines() + "11\n")
+    assert (again.exit_code, office.shown()["approval_problem"]) == (0, "")
+
+
+def test_a_void_approval_is_shown(office: Office) -> None:
+    """A countdown stopped back to draft: show says why there is no approval, and what comes next."""
+    _ready(office)
+    office.run("approve", CODE, "--operator", "bob", types=office.bob.lines() + "11\n")
+    office.rested()
+    office.run("release", CODE, "--operator", "bob", types=office.bob.lines())
+    office.rested()
+    office.run("stop", CODE, "--to-draft", "--operator", "alice", types=office.alice.lines())
+    shown = office.run("show", CODE).output
+    assert "the approval is void: the release was stopped" in shown
+    assert f"announcements preflight {CODE}" in shown
 
 
 def test_lists_and_forecast_tell_what_there_is(office: Office) -> None:
