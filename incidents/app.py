@@ -61,7 +61,12 @@ class Commands(Overview):
         "notices": Entry("See and check what customers will read.", ("notifier.cli.notices",), is_group=True),
         "announcements": Entry(
             "Check, approve, release and watch what is said to an audience.",
-            ("notifier.cli.announcements", "notifier.cli.approving", "notifier.cli.sending"),
+            (
+                "notifier.cli.announcements",
+                "notifier.cli.approving",
+                "notifier.cli.sending",
+                "notifier.cli.doubt",
+            ),
             is_group=True,
         ),
         "email": Entry("Try the mail relays out.", ("notifier.cli.email",), is_group=True),

@@ -52,6 +52,7 @@ class AuditAction(StrEnum):
     DELIVERY_EXPIRED = "delivery:expired"
     DELIVERY_HELD = "delivery:held"
     DELIVERY_RELEASED = "delivery:again"
+    DOUBT_DECIDED = "delivery:decided"
     DELIVERY_SUPPRESSED = "delivery:suppressed"
     DELIVERIES_CANCELLED = "delivery:cancelled"
     CUSTOMER_SHOWN = "customer:shown"

@@ -60,6 +60,7 @@ async def _status(app: Application, code: str) -> None:
         "unaccounted": account.unaccounted,
         "untold": asdict(missed),
         "remaining": ahead.remaining,
+        "undecided": ahead.undecided,
         "rate_per_second": ahead.rate_per_second,
         "finish_at": _moment(ahead.finish_at),
         "stopped": ahead.stopped,
@@ -122,7 +123,8 @@ def forecast_line(ahead: Forecast) -> str:
     if ahead.remaining == 0:
         return "Nothing is waiting to be handed over."
     done = ahead.finish_if_resumed if ahead.stopped else ahead.finish_at
-    line = f"{ahead.remaining:,} are waiting; "
+    line = f"{ahead.remaining:,} are waiting"
+    line += f", {ahead.undecided:,} of them for a decision; " if ahead.undecided else "; "
     line += "held: if it goes on now, " if ahead.stopped else ""
     line += f"done by about {_moment(done)}" if done else "not done within 60 days"
     if ahead.deadline:

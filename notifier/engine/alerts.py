@@ -104,7 +104,7 @@ def describe(code: str, why: str, waited: int, ahead: Forecast, now: int, *, wai
     """Say what a hold is, how long it has lasted and what it costs against the deadline."""
     lines = [
         f"{code} {'has been waiting' if waits else 'may be in trouble'} for {_span(waited)} ({why}).",
-        f"Not told yet: {persons(ahead.remaining)}.",
+        f"Not told yet: {persons(ahead.remaining)}{_undecided(ahead)}.",
     ]
     if not ahead.deadline:
         lines.append("No deadline is set.")
@@ -115,6 +115,13 @@ def describe(code: str, why: str, waited: int, ahead: Forecast, now: int, *, wai
     if ahead.remaining and waits:
         lines.append(_cost(ahead))
     return "\n".join(lines) + "\n"
+
+
+def _undecided(ahead: Forecast) -> str:
+    """Say who of them may have been told, so that only a person can decide."""
+    if not ahead.undecided:
+        return ""
+    return f"; of them, {ahead.undecided:,} wait for a decision, because their answer was lost"
 
 
 def _cost(ahead: Forecast) -> str:

@@ -10,10 +10,11 @@ from sqlalchemy import Row
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import CompactRange, leaf_hash
+from notifier.deliveries import State
 from notifier.engine import failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.doubt import hold_unknown
+from notifier.engine.doubt import hold_unknown, undecided
 from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, open_hold
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
@@ -271,9 +272,7 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
         {"id": row.batch_id},
     )
     await dispatcher.dispatch(tx, [row.batch_id], not_before=0)
-    if not await tx.scalar(
-        "SELECT count(*) FROM delivery WHERE announcement_id = :id AND state = 'held'", id=row.announcement_id
-    ):
+    if not await undecided(tx, row.announcement_id):
         await end_holds(tx, row.announcement_id, kinds=("in-doubt",), actor=f"operator:{operator}")
     facts = {
         "announcement": row.code,
@@ -287,6 +286,7 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
 async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     """Close an announcement in which nothing is open any more; returns its counts per end state.
 
+    Who was left in doubt by a person's decision stays held, and counts as such.
     The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
     """
     announcement = await find(tx, code)
@@ -296,10 +296,14 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             advice="A draft that is not wanted any more is cancelled.",
         )
     account = await reckon(tx, announcement.id)
-    if account.open:
+    waiting = await undecided(tx, announcement.id)
+    if still_open := account.open - account.deliveries.get(State.HELD, 0) + waiting:
         raise Conflict(
-            f"still open in {code}: {amount(account.open, 'delivery')}",
-            advice=f"Wait, or decide about the held ones; see `notifier announcements status {code}`.",
+            f"still open in {code}: {amount(still_open, 'delivery')}",
+            advice=f"Decide about those that are held: `notifier announcements decide {code} leave`, or "
+            "`send-again`."
+            if waiting
+            else f"Wait; see `notifier announcements status {code}`.",
         )
     outcomes = await _outcomes(tx, announcement.id)
     await tx.write(

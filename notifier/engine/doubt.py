@@ -1,15 +1,43 @@
-"""Deliveries in doubt that wait for a person: the message may have arrived, as only the relay's log tells."""
+"""Deliveries in doubt that wait for a person: the message may have arrived, as only the relay's log tells.
+
+They are ``held`` until somebody sends them again or leaves them as they are. What is left stays on record as
+held, that is in doubt; that it was decided, the end of the hold says.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
 from notifier.audit.actions import AuditAction
-from notifier.audit.entry import Event
-from notifier.engine.holds import open_hold
+from notifier.audit.entry import Event, Json
+from notifier.audit.merkle import root
+from notifier.engine.dispatch import Dispatcher
+from notifier.engine.holds import change_reason, end_holds, open_hold
+from notifier.errors import BadInput, Conflict
 from notifier.store import Transaction
+from notifier.words import persons
 
 HOLD = "in-doubt"
 """The kind of hold that is open while somebody has to decide about held deliveries."""
-REASON = "deliveries whose answer was lost wait for a decision: send them again, or leave them as they are"
+REASON = "deliveries whose answer was lost wait for a decision: send them again, or leave them"
+
+UNDECIDED = (
+    "(d.state = 'held' AND NOT EXISTS (SELECT 1 FROM hold o WHERE o.announcement_id = d.announcement_id "
+    f"AND o.kind = '{HOLD}' AND o.ended_at >= d.changed_at))"
+)
+"""Of a delivery ``d``: it was held after the last time that somebody decided."""
+
+
+class Decision(StrEnum):
+    """What becomes of held deliveries."""
+
+    SEND_AGAIN = "send-again"
+    LEAVE = "leave"
 
 
 async def hold_unknown(tx: Transaction, announcement_id: int) -> int:
@@ -32,3 +60,96 @@ async def hold_unknown(tx: Transaction, announcement_id: int) -> int:
         facts = {"announcement": about.code, "delivery": row.reference, "member": row.uid}
         tx.record(Event(AuditAction.DELIVERY_HELD, {**facts, "reason": "answers-lost"}))
     return len(doubtful)
+
+
+async def undecided(tx: Transaction, announcement_id: int) -> int:
+    """Return how many held deliveries wait for a decision."""
+    return int(
+        await tx.scalar(
+            f"SELECT count(*) FROM delivery d WHERE d.announcement_id = :id AND {UNDECIDED}",
+            id=announcement_id,
+        )
+        or 0
+    )
+
+
+async def held(tx: Transaction, announcement_id: int) -> Sequence[Row[Any]]:
+    """Return all held deliveries, without personal data; ``undecided`` is 0 where they were left so."""
+    return await tx.rows(
+        "SELECT d.reference, d.attempts, d.opened_at, d.changed_at, "
+        f"CASE WHEN {UNDECIDED} THEN 1 ELSE 0 END AS undecided "
+        "FROM delivery d WHERE d.announcement_id = :id AND d.state = 'held' ORDER BY d.reference",
+        id=announcement_id,
+    )
+
+
+async def decide(
+    tx: Transaction,
+    announcement: Row[Any],
+    decision: Decision,
+    *,
+    people: int,
+    reason: str,
+    operator: str,
+    dispatcher: Dispatcher,
+) -> int:
+    """Decide about all held deliveries at once; ``people`` is how many the operator says they are.
+
+    Sent again, they are handed over once more with the same Message-ID. Left, they stay held, and no longer
+    stand in the way of closing. Returns how many they were.
+    """
+    code = str(announcement.code)
+    if not reason.strip():
+        raise BadInput("the reason is missing", advice="Say in a few words why, with --reason.")
+    if announcement.state != "released":
+        raise Conflict(f"{code} is {announcement.state}; only about a running announcement can be decided")
+    waiting = await tx.rows(
+        "SELECT d.id, d.batch_id, d.reference, m.uid FROM delivery d "
+        "JOIN audience_member m ON m.id = d.member_id "
+        f"WHERE d.announcement_id = :id AND {UNDECIDED} ORDER BY d.reference",
+        id=announcement.id,
+    )
+    if not waiting:
+        raise Conflict(f"nobody of {code} waits for a decision")
+    if people != len(waiting):
+        raise BadInput(
+            f"{persons(len(waiting))} of {code} wait for a decision, not {people:,}; nothing was decided",
+            advice=f"Look with `notifier announcements held {code}`, then type their number.",
+        )
+    actor = f"operator:{operator}"
+    if decision is Decision.SEND_AGAIN:
+        await _send_again(tx, code, waiting, actor, dispatcher)
+    await open_hold(tx, announcement.id, kind=HOLD, reason=REASON, owner=operator)
+    await change_reason(tx, announcement.id, kind=HOLD, reason=f"{decision}: {reason}")
+    await end_holds(tx, announcement.id, kinds=(HOLD,), actor=actor)
+    facts: dict[str, Json] = {
+        "announcement": code,
+        "actor": actor,
+        "decision": str(decision),
+        "count": len(waiting),
+        "root": root([row.reference.encode() for row in waiting]).hex(),
+        "reason_digest": tx.commitment("reason", reason),
+    }
+    tx.record(Event(AuditAction.DOUBT_DECIDED, facts))
+    return len(waiting)
+
+
+async def _send_again(
+    tx: Transaction, code: str, waiting: Sequence[Row[Any]], actor: str, dispatcher: Dispatcher
+) -> None:
+    source = tx.recordset("ids", "v", id="bigint")
+    await tx.write(
+        f"UPDATE delivery SET state = 'planned', due_at = :now, changed_at = :now FROM {source} "
+        "WHERE delivery.id = v.id AND delivery.state = 'held'",
+        {"now": tx.now_us(), "ids": orjson.dumps([{"id": row.id} for row in waiting]).decode()},
+    )
+    batches = sorted({row.batch_id for row in waiting})
+    await tx.housekeep(
+        "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE state IN ('done', 'ready') "
+        f"AND id IN (SELECT v.id FROM {source})",
+        {"ids": orjson.dumps([{"id": one} for one in batches]).decode()},
+    )
+    await dispatcher.dispatch(tx, batches, not_before=0)
+    for row in waiting:
+        facts = {"announcement": code, "delivery": row.reference, "member": row.uid, "actor": actor}
+        tx.record(Event(AuditAction.DELIVERY_RELEASED, facts))

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from notifier.engine import trail
 from notifier.engine.batches import plain
+from notifier.engine.doubt import UNDECIDED
 from notifier.engine.holds import PAUSES
 from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE, SECOND
@@ -42,6 +43,8 @@ class Forecast:
     """While it stands still: the finish if it went on now."""
     go_on_by: int | None = None
     """While it stands still: the latest instant to go on at and still meet the deadline, if there is one."""
+    undecided: int = 0
+    """Of those who remain: held until a person decides whether they are handed the notice once more."""
 
     @property
     def late(self) -> bool:
@@ -63,12 +66,13 @@ async def forecast(tx: Transaction, announcement_id: int, *, limit: float = 0) -
     deadline = int(plan.get("deadline") or 0)
     left = await _left(tx, announcement_id)
     remaining = sum(row.people for row in left)
+    undecided = sum(row.people for row in left if row.undecided)
     rate = await _rate(tx, announcement_id, limit)
     if not left:
         return Forecast(0, rate, now, deadline)
     window = window_of(plan)
     every = int(plan.get("wave_every_minutes") or 0) * MINUTE
-    halted = await _halted(tx, announcement_id)
+    halted = await _halted(tx, announcement_id) or undecided == remaining
 
     def done(resumed_at: int) -> int | None:
         groups = _groups(left, every, resumed_at, halted=halted)
@@ -76,7 +80,8 @@ async def forecast(tx: Transaction, announcement_id: int, *, limit: float = 0) -
 
     held = [row for row in left if row.state == "held"]
     if not halted and not (held and held[0].next_fire_at is None):
-        return Forecast(remaining, rate, await asyncio.to_thread(done, now), deadline)
+        finish_at = await asyncio.to_thread(done, now)
+        return Forecast(remaining, rate, finish_at, deadline, undecided=undecided)
     # With windows in hundreds of time zones it takes seconds: in a thread, leases go on being renewed.
     return Forecast(
         remaining,
@@ -86,21 +91,26 @@ async def forecast(tx: Transaction, announcement_id: int, *, limit: float = 0) -
         stopped=True,
         finish_if_resumed=await asyncio.to_thread(done, now),
         go_on_by=await asyncio.to_thread(_latest, done, now, deadline),
+        undecided=undecided,
     )
 
 
 async def _left(tx: Transaction, announcement_id: int) -> Sequence[Row[Any]]:
-    """Return who is still to be told, by wave, by time zone and by whether they wait for another try."""
+    """Return who is still to be told, by wave, by time zone, by whether they wait for another try and by
+    whether they wait for a decision.
+    """
     return await tx.rows(
-        "SELECT number, state, start_at, next_fire_at, time_zone, max(again_at) AS again_at, "
+        "SELECT number, state, start_at, next_fire_at, time_zone, undecided, max(again_at) AS again_at, "
         "count(*) AS people FROM ("
         "SELECT w.number, w.state, w.start_at, s.next_fire_at, m.time_zone, "
-        "CASE WHEN d.state IN ('deferred', 'unknown') THEN d.due_at ELSE 0 END AS again_at "
+        "CASE WHEN d.state IN ('deferred', 'unknown') THEN d.due_at ELSE 0 END AS again_at, "
+        "CASE WHEN d.state = 'held' THEN 1 ELSE 0 END AS undecided "
         "FROM delivery d JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id "
         "JOIN audience_member m ON m.id = d.member_id "
         "LEFT JOIN schedule s ON s.kind = 'wave' AND s.subject_id = w.id "
-        "WHERE d.announcement_id = :id AND d.state IN ('planned', 'handing-over', 'deferred', 'unknown')"
-        ") AS waiting GROUP BY number, state, start_at, next_fire_at, time_zone, "
+        "WHERE d.announcement_id = :id AND (d.state IN ('planned', 'handing-over', 'deferred', 'unknown') "
+        f"OR {UNDECIDED})"
+        ") AS waiting GROUP BY number, state, start_at, next_fire_at, time_zone, undecided, "
         "CASE WHEN again_at > 0 THEN 1 ELSE 0 END ORDER BY number",
         id=announcement_id,
     )

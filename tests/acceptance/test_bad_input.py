@@ -28,7 +28,13 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "announcements approve-locale": [("X/1/A1", "en", *ALICE), (DRAFT, "tlh", *ALICE), (DRAFT, *ALICE)],
     "announcements cancel": [(*NOBODY, "--reason", "x"), (DRAFT, *ALICE, "--reason", "")],
     "announcements close": [NOBODY, (DRAFT, *ALICE)],
+    "announcements decide": [
+        ("X/1/A1", "leave", *ALICE, "--reason", "x"),
+        (DRAFT, "send-again", *ALICE, "--reason", "x"),
+        (DRAFT, "forget", *ALICE, "--reason", "x"),
+    ],
     "announcements forecast": [("X/1/A1",), (DRAFT, "--per-second", "0")],
+    "announcements held": [("X/1/A1",)],
     "announcements next-wave": [NOBODY, (DRAFT, *ALICE)],
     "announcements pause": [(*NOBODY, "--reason", "x"), (DRAFT, *ALICE, "--reason", "x")],
     "announcements preflight": [NOBODY, (DRAFT, "--operator", "Not A Handle")],
