@@ -84,6 +84,19 @@ class Affected(SQLModel, table=True):
     noted_at: int = big()
 
 
+class AffectedRecord(SQLModel, table=True):
+    """A customer of an account that is told about its records, through its contacts, once it has any."""
+
+    __tablename__ = "affected_record"
+    incident_id: int = big(primary_key=True, foreign_key="incident.id")
+    account_id: int = big(primary_key=True, foreign_key="account.id")
+    customer_id: int = big(primary_key=True, foreign_key="customer.id")
+    categories: str = ""
+    """Data categories exposed, over all acts."""
+    settled: str = ""
+    """How the account is told about it otherwise, where it has nobody to tell."""
+
+
 class CompromiseRule(SQLModel, table=True):
     """What the incident compromised: a single mailbox or line, or a channel of everybody it describes.
 

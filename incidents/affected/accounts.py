@@ -5,14 +5,17 @@ The account then tells its own people; we do not go past it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
 from incidents.affected.rules import enforce
 from incidents.affected.staging import Staged, note_staged, open_stage, staged_people
+from incidents.affected.words import union
 from incidents.selection import Selection
 from incidents.selection.tree import Everybody
 from incidents.store import Incident
@@ -27,6 +30,7 @@ from notifier.words import amount
 ROLES: tuple[str, ...] = (Role.SECURITY, Role.PRIVACY, Role.OWNER)
 EVERY_ACCOUNT = "all"
 LISTED_RECORDS = 50
+_UNION = union("affected_record.categories", "excluded.categories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ class AccountsTold:
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class Account:
+    """An account with its affected records, over all acts of the incident."""
+
     id: int
     number: str
     name: str
@@ -63,7 +69,8 @@ async def for_accounts(
 ) -> AccountsTold:
     """Put the contacts of the accounts on the list, with their account's affected records sealed.
 
-    The affected records are the account's customers whom ``selection`` describes, all of them without one.
+    The affected records are the account's customers whom ``selection`` describes, all of them without one;
+    they add up over all acts. An account with nobody to tell is kept, and told once it has a contact.
     ``numbers`` may be ``all``: every account with affected records. The first of ``roles`` that an account
     has anybody in is told.
     """
@@ -72,23 +79,16 @@ async def for_accounts(
     if unknown := sorted(set(roles) - set(Role)):
         raise BadInput(f"there is no role {unknown[0]!r}", advice=f"There are: {', '.join(Role)}.")
     selection = selection or Selection("everybody", Everybody())
-    accounts = await _accounts(tx, numbers, exposure, selection)
+    ids = await _note_records(tx, incident, numbers, exposure, selection)
+    accounts = await with_records(tx, incident, ids)
     await open_stage(tx)
     without = []
     for account in accounts:
-        _role, ids = await contacts(tx, incident, account.id, roles)
-        if not ids:
+        _role, whom = await contacts(tx, incident, account.id, roles)
+        if whom:
+            await stage_contacts(tx, keys, incident, account, whom, basis=f"account: {basis}")
+        else:
             without.append(account.number)
-            continue
-        details = {
-            "subject": account.name or account.number,
-            "records": await _records(tx, account, selection),
-            "count": account.records,
-        }
-        staged = [
-            Staged(one, word_set(account.exposed), details=details, via_account_id=account.id) for one in ids
-        ]
-        await note_staged(tx, keys, incident, staged, exposure, basis=f"account: {basis}")
     counted = await staged_people(tx)
     records = sum(account.records for account in accounts)
     await keep_act(
@@ -118,35 +118,71 @@ async def for_accounts(
     return AccountsTold(len(accounts), records, tuple(without), counted)
 
 
-async def _accounts(
-    tx: Transaction, numbers: Sequence[str], exposure: Exposure, selection: Selection
-) -> list[_Account]:
+async def _note_records(
+    tx: Transaction, incident: Incident, numbers: Sequence[str], exposure: Exposure, selection: Selection
+) -> list[int]:
+    """Add the records that ``selection`` describes to those known; returns the ids of their accounts."""
     condition, params = selection.condition(tx.dialect)
     every = EVERY_ACCOUNT in numbers
     named = {f"account_{place}": number for place, number in enumerate(numbers)}
     which = "true" if every else f"a.number IN ({', '.join(f':{name}' for name in named)})"
-    rows = await tx.rows(
-        f"SELECT a.id, a.number, a.name, s.exposed, count(*) AS records FROM account a"
-        f" JOIN (SELECT c.account_id, {exposure.expression('c.data_held')} AS exposed FROM customer c"
-        f" WHERE {condition}) AS s ON s.account_id = a.id WHERE {which} AND s.exposed <> ''"
-        " GROUP BY a.id, a.number, a.name, s.exposed ORDER BY a.id",
-        **params,
-        **({} if every else named),
+    params = {**params, **({} if every else named)}
+    source = (
+        "SELECT * FROM (SELECT a.id AS account_id, a.number, c.id AS customer_id,"
+        f" {exposure.expression('c.data_held')} AS categories FROM customer c"
+        f" JOIN account a ON a.id = c.account_id WHERE {which} AND {condition}) AS s WHERE s.categories <> ''"
     )
-    found: dict[int, _Account] = {}
-    for row in rows:
-        before = found.get(row.id)
-        exposed = (*(before.exposed if before else ()), *row.exposed.split())
-        records = row.records + (before.records if before else 0)
-        found[row.id] = _Account(row.id, row.number, row.name, records, ordered(exposed))
-    if missing := [] if every else set(numbers) - {account.number for account in found.values()}:
+    found = await tx.rows(f"SELECT DISTINCT s.account_id AS id, s.number FROM ({source}) AS s", **params)
+    if missing := [] if every else set(numbers) - {row.number for row in found}:
         raise BadInput(
             f"unknown, or without affected records: {amount(len(missing), 'account')}",
             advice="Check their numbers and the selection; nothing was changed.",
         )
     if not found:
         raise BadInput("no account has affected records", advice="Check the selection.")
+    await tx.write(
+        "INSERT INTO affected_record (incident_id, account_id, customer_id, categories, settled)"
+        " SELECT :incident, s.account_id, s.customer_id, s.categories, ''"
+        f" FROM ({source}) AS s WHERE true ON CONFLICT (incident_id, account_id, customer_id) DO UPDATE"
+        f" SET categories = {_UNION}, settled = '' WHERE affected_record.categories <> {_UNION}",
+        {**params, "incident": incident.id},
+    )
+    return [row.id for row in found]
+
+
+async def with_records(tx: Transaction, incident: Incident, ids: Collection[int]) -> list[Account]:
+    """Return these accounts with what is known of their affected records, over all acts."""
+    source = tx.recordset("accounts", "v", id="bigint")
+    rows = await tx.rows(
+        "SELECT a.id, a.number, a.name, r.categories, count(*) AS records FROM affected_record r"
+        f" JOIN account a ON a.id = r.account_id JOIN {source} ON v.id = a.id WHERE r.incident_id = :incident"
+        " GROUP BY a.id, a.number, a.name, r.categories ORDER BY a.id",
+        incident=incident.id,
+        accounts=orjson.dumps([{"id": one} for one in ids]).decode(),
+    )
+    found: dict[int, Account] = {}
+    for row in rows:
+        before = found.get(row.id)
+        exposed = (*(before.exposed if before else ()), *row.categories.split())
+        records = row.records + (before.records if before else 0)
+        found[row.id] = Account(row.id, row.number, row.name, records, ordered(exposed))
     return list(found.values())
+
+
+async def stage_contacts(
+    tx: Transaction, keys: Keys, incident: Incident, account: Account, whom: Sequence[int], *, basis: str
+) -> None:
+    """Note that these contacts are told about the account's records."""
+    details = {
+        "subject": account.name or account.number,
+        "records": await _records(tx, incident, account),
+        "count": account.records,
+    }
+    exposure = Exposure(account.exposed, "given")
+    staged = [
+        Staged(one, word_set(account.exposed), details=details, via_account_id=account.id) for one in whom
+    ]
+    await note_staged(tx, keys, incident, staged, exposure, basis=basis)
 
 
 async def contacts(
@@ -170,14 +206,14 @@ async def contacts(
     return "", []
 
 
-async def _records(tx: Transaction, account: _Account, selection: Selection) -> list[str]:
+async def _records(tx: Transaction, incident: Incident, account: Account) -> list[str]:
     """Return the numbers of the affected records, and how many more there are, in no language."""
-    condition, params = selection.condition(tx.dialect)
     rows = await tx.rows(
-        f"SELECT c.number FROM customer c WHERE c.account_id = :account AND {condition}"
-        f" ORDER BY c.id LIMIT {LISTED_RECORDS}",
+        "SELECT c.number FROM affected_record r JOIN customer c ON c.id = r.customer_id"
+        " WHERE r.incident_id = :incident AND r.account_id = :account"
+        f" ORDER BY c.number LIMIT {LISTED_RECORDS}",
+        incident=incident.id,
         account=account.id,
-        **params,
     )
     listed = [row.number for row in rows]
     more = account.records - len(listed)

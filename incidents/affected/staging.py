@@ -123,7 +123,7 @@ async def _sealed(
     made = {}
     for customer_id, one in detailed.items():
         before = known.get(customer_id, {})
-        # An account's records are counted anew each time; a person's own add up.
+        # An account's come whole, for all acts; a person's own add up.
         now = one.details if one.via_account_id else details.added(before, one.details)
         if now != before:
             made[customer_id] = now

@@ -1,18 +1,16 @@
-"""An account whose contacts have all been excluded: who is in its next role is told instead."""
+"""An account that nobody is told for: its next role, or whoever was imported since, is told instead."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from incidents.actions import IncidentAction
 from incidents.affected import rules
-from incidents.affected.accounts import ROLES, contacts
+from incidents.affected.accounts import ROLES, contacts, stage_contacts, with_records
 from incidents.affected.acts import keep_act
-from incidents.affected.criteria import Exposure
-from incidents.affected.details import open_details
-from incidents.affected.staging import Staged, note_staged, open_stage, staged_people
+from incidents.affected.staging import open_stage, staged_people
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.customers.values import Role
@@ -34,45 +32,52 @@ class Moved:
 
 
 async def succeed(
-    tx: Transaction, keys: Keys, incident: Incident, accounts: Sequence[int], *, actor: str
+    tx: Transaction,
+    keys: Keys,
+    incident: Incident,
+    accounts: Collection[int] | None = None,
+    *,
+    actor: str,
 ) -> tuple[list[Moved], list[str]]:
-    """Have the next role told for those of ``accounts`` that nobody is told for any more.
+    """Have somebody told for those of ``accounts``, or of all, that nobody is told for.
 
     Returns them, and the numbers of those with nobody left.
     """
     moved, silent = [], []
     await open_stage(tx)
-    for row in await _silenced(tx, incident, accounts):
-        role, ids = await contacts(tx, incident, row.account_id, ORDER)
-        details = await open_details(tx, keys, {row.customer_id: row.sealed}) if ids else {}
-        if not details:
-            silent.append(row.number)
+    ids = [one.id for one in await _silenced(tx, incident) if accounts is None or one.id in accounts]
+    for account in await with_records(tx, incident, ids):
+        role, whom = await contacts(tx, incident, account.id, ORDER)
+        if not whom:
+            silent.append(account.number)
             continue
-        exposure = Exposure(tuple(row.categories.split()), "given")
-        staged = [Staged(one, "", True, details[row.customer_id], row.account_id) for one in ids]
-        await note_staged(tx, keys, incident, staged, exposure, basis=row.basis)
-        moved.append(Moved(row.number, role, len(ids)))
+        await stage_contacts(tx, keys, incident, account, whom, basis="account: nobody else is told")
+        moved.append(Moved(account.number, role, len(whom)))
     if moved:
         await _record(tx, incident, moved, silent, actor=actor)
     return moved, silent
 
 
 async def silent_accounts(tx: Transaction, incident: Incident) -> int:
-    """Count the accounts that were to be told and whose contacts are all excluded."""
+    """Count the accounts with affected records that nobody is told for."""
     return len(await _silenced(tx, incident))
 
 
-async def _silenced(tx: Transaction, incident: Incident, accounts: Sequence[int] | None = None) -> list[Any]:
-    """Return accounts with nobody left to be told, each with what one of its contacts was to be told."""
-    rows = await tx.rows(
-        "SELECT t.number, a.via_account_id AS account_id, a.customer_id, a.categories, a.basis, a.sealed"
-        " FROM affected a JOIN account t ON t.id = a.via_account_id WHERE a.id IN"
-        " (SELECT max(b.id) FROM affected b WHERE b.incident_id = :id AND b.via_account_id <> 0"
-        " GROUP BY b.via_account_id HAVING count(CASE WHEN b.excluded = '' THEN 1 END) = 0)"
-        " ORDER BY t.number",
-        id=incident.id,
+async def _silenced(tx: Transaction, incident: Incident) -> list[Any]:
+    """Return the accounts with affected records that nobody is told for, by number.
+
+    ``excluded`` says that it had contacts, who are all excluded for a reason.
+    """
+    return list(
+        await tx.rows(
+            "SELECT t.id, t.number, EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :id"
+            " AND a.via_account_id = t.id) AS excluded FROM account t WHERE t.id IN"
+            " (SELECT r.account_id FROM affected_record r WHERE r.incident_id = :id AND r.settled = '')"
+            " AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :id"
+            " AND a.via_account_id = t.id AND a.excluded = '') ORDER BY t.number",
+            id=incident.id,
+        )
     )
-    return [row for row in rows if accounts is None or row.account_id in accounts]
 
 
 async def _record(
@@ -80,7 +85,7 @@ async def _record(
 ) -> None:
     people = (await staged_people(tx)).matched
     what = f"{amount(len(moved), 'account')}: the next role"
-    reason = "all earlier contacts are excluded"
+    reason = "nobody else is told for them"
     await keep_act(tx, incident, kind="account", what=what, note=reason, people=people, actor=actor)
     await rules.enforce(tx, incident, actor=actor)
     tx.record(
