@@ -17,8 +17,10 @@ from notifier.announcements import Announcement, announcement
 from notifier.approvals import Given, approval, next_step
 from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
+from notifier.cli.sending import forecast_line
 from notifier.clock import from_instant
-from notifier.engine import untold
+from notifier.engine import forecasting, untold
+from notifier.errors import BadInput, Refused
 from notifier.forecasts import ASSUMED_RATE, Outlook, allowed_rate, outlook
 from notifier.preflight import Preflight, PreflightReport, report
 from notifier.preflight.rules import rules_for
@@ -197,13 +199,25 @@ def forecast(
         typer.Option(help="Hand-overs a second; by default what the first relay's limit allows.", min=0.01),
     ] = None,
 ) -> None:
-    """Say when everybody would be written to if it were released now, and compare with the deadline."""
+    """Say when everybody would be written to if it were released now; once it is, when the rest will be."""
     app = application(context)
-    rate = per_second or allowed_rate(app.settings.email.relays) or ASSUMED_RATE
+    allowed = allowed_rate(app.settings.email.relays)
+    rate = per_second or allowed or ASSUMED_RATE
 
     async def act() -> None:
         async with app.store() as store, store.read() as tx:
             now = await announcement(tx, code)
+            if now.released_at is not None:
+                if per_second:
+                    raise BadInput(
+                        f"{code} is released: the forecast goes by the rate of its own sending",
+                        advice="Leave --per-second away.",
+                    )
+                left = await forecasting.forecast(tx, now.id, limit=0 if app.settings.drill else allowed)
+                app.show({**asdict(left), "late": left.late}, lambda: out.print(forecast_line(left)))
+                return
+            if now.state == "cancelled":
+                raise Refused(f"{code} is cancelled: nobody will be written to")
             ahead = await forecast_of(tx, now, rate)
         app.show(
             {**asdict(ahead), "late": ahead.late, "per_second": rate}, lambda: print_outlook(ahead, rate)

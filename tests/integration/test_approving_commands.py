@@ -12,7 +12,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from incidents.app import app as notifier
+from notifier.announcements import announcement
+from notifier.audit.entry import Event
 from notifier.clock import SystemClock
+from notifier.engine.planning import plan
 from notifier.keys import Keys
 from notifier.store import Store
 from tests.audiences import Someone, crowd, drafted, freeze
@@ -44,13 +47,15 @@ class Office:
 
     def rested(self) -> None:
         """Forget which codes were used, as if time had passed."""
-        self._write("UPDATE operator SET totp_last_step = 0")
+        self.write("UPDATE operator SET totp_last_step = 0")
 
     def expired(self) -> None:
         """Let the approval's time have passed."""
-        self._write("UPDATE approval SET expires_at = approved_at")
+        self.write("UPDATE approval SET expires_at = approved_at")
 
-    def _write(self, sql: str) -> None:
+    def write(self, sql: str) -> None:
+        """Change what is stored."""
+
         async def act() -> None:
             store = Store.open(self.url, origin=ORIGIN)
             async with store.begin() as tx:
@@ -176,3 +181,30 @@ def test_the_whole_lot_of_languages_at_once_is_for_drills(office: Office) -> Non
     every = office.run("approve-locale", CODE, "--all", "--operator", "bob", types=office.bob.lines())
     assert every.exit_code == 1
     assert office.run("approve-locale", CODE, "xx", "--operator", "bob").exit_code == 2
+
+
+def test_a_forecast_of_what_is_released_counts_who_is_left(office: Office) -> None:
+    """As `status` does; a rate of one's own is for what is not released yet."""
+    _ready(office)
+
+    async def act() -> None:
+        store = Store.open(office.url, origin=ORIGIN)
+        async with store.begin() as tx:
+            made = await announcement(tx, CODE)
+            await plan(tx, made.id, batch_size=5)
+            await tx.housekeep("UPDATE announcement SET state = 'released', released_at = 1")
+            await tx.housekeep("UPDATE delivery SET state = 'accepted' WHERE id > 4")
+            tx.record(Event("test:released"))
+        await store.close()
+
+    asyncio.run(act())
+    said = office.run("forecast", CODE)
+    assert "4 are waiting" in said.output
+    assert "wave" not in said.output
+    assert office.run("forecast", CODE, "--per-second", "5").exit_code == 2
+
+
+def test_nobody_will_be_written_to_by_a_cancelled_draft(office: Office) -> None:
+    """Nothing is foretold of it."""
+    office.write("UPDATE announcement SET state = 'cancelled'")
+    assert office.run("forecast", CODE).exit_code == 1
