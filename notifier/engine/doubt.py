@@ -102,7 +102,10 @@ async def decide(
     if not reason.strip():
         raise BadInput("the reason is missing", advice="Say in a few words why, with --reason.")
     if announcement.state != "released":
-        raise Conflict(f"{code} is {announcement.state}; only about a running announcement can be decided")
+        raise Conflict(
+            f"{code} is {announcement.state}; only about a released announcement can be decided",
+            advice=f"Look at it with `notifier announcements status {code}`.",
+        )
     waiting = await tx.rows(
         "SELECT d.id, d.batch_id, d.reference, m.uid FROM delivery d "
         "JOIN audience_member m ON m.id = d.member_id "
@@ -110,7 +113,10 @@ async def decide(
         id=announcement.id,
     )
     if not waiting:
-        raise Conflict(f"nobody of {code} waits for a decision")
+        raise Conflict(
+            f"nobody of {code} waits for a decision",
+            advice=f"`notifier announcements held {code}` lists who is held, and who was left so.",
+        )
     if people != len(waiting):
         raise BadInput(
             f"{persons(len(waiting))} of {code} wait for a decision, not {people:,}; nothing was decided",
