@@ -30,6 +30,7 @@ from notifier.store import Transaction
 class AttemptTold:
     """One hand-over and the server's answer. ``proven``: whether its audit entry commits to this very
     address, message and reply; ``None`` where the entry discloses nothing or the person is erased.
+    ``unreadable``: there is a reply, and it cannot be opened.
     """
 
     number: int
@@ -45,12 +46,14 @@ class AttemptTold:
     leaf_index: int | None
     checkpoint: int | None
     proven: bool | None
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTold:
     """One notice to one contact point. ``message`` are its exact bytes, with Date once it was handed over;
     ``intact``: whether they have the digest that was approved; both ``None`` once the person is erased.
+    Bytes that cannot be opened are ``None`` and not intact.
     """
 
     reference: str
@@ -115,8 +118,7 @@ async def tell(tx: Transaction, keys: Keys, customer_id: int) -> list[Membership
 
 
 async def _membership(tx: Transaction, keys: Keys, row: Row[Any], customer_id: int) -> Membership:
-    subject = keys.subject(row.person, bytes(row.wrapped)) if row.wrapped else None
-    reader = _Reader(keys, subject, row.number)
+    reader = _Reader.of(keys, row)
     announcements = await tx.rows(
         "SELECT id, code, revision, state, released_at FROM announcement WHERE audience_id = :audience "
         "ORDER BY created_at, id",
@@ -196,17 +198,31 @@ class _Reader:
         self._keys = keys
         self._subject = subject
         self._number = number
+        self._damaged = False
+
+    @classmethod
+    def of(cls, keys: Keys, row: Row[Any]) -> _Reader:
+        """Return the reader for the person of a row; a key that cannot be unwrapped opens nothing."""
+        if row.wrapped is None:
+            return cls(keys, None, row.number)
+        try:
+            return cls(keys, keys.subject(row.person, bytes(row.wrapped)), row.number)
+        except StoreError:
+            reader = cls(keys, None, row.number)
+            reader._damaged = True
+            return reader
 
     def message(self, row: Row[Any]) -> tuple[str, bytes | None, bool | None]:
         """Return recipient, exact bytes and whether they have the approved digest."""
         if self._subject is None:
-            return "", None, None
+            return "", None, False if self._damaged else None
+        recipient = ""
         try:
             packed = self._subject.open(bytes(row.sealed), notices.SEAL_CONTEXT)
             recipient, message = notices.unpack(packed, bytes(row.dictionary))
             signature = self._subject.open(bytes(row.signature), SIGNATURE_CONTEXT) if row.signature else b""
         except StoreError:
-            return "", None, False
+            return recipient, None, False
         intact = notices.keyed_digest(message, self._keys.index) == bytes(row.digest)
         if row.message_date is not None:
             message = signature + with_date(message, from_instant(row.message_date))
@@ -216,9 +232,12 @@ class _Reader:
         self, row: Row[Any], entry: Placed | None, recipient: str, message: bytes | None
     ) -> AttemptTold:
         """Return an attempt with the server's reply, held against its audit entry."""
-        reply = ""
+        reply, unreadable = "", self._damaged and row.sealed is not None
         if self._subject is not None and row.sealed is not None:
-            reply = self._subject.open(bytes(row.sealed), RESPONSE_CONTEXT).decode()
+            try:
+                reply = self._subject.open(bytes(row.sealed), RESPONSE_CONTEXT).decode()
+            except (StoreError, UnicodeDecodeError):
+                unreadable = True
         return AttemptTold(
             number=row.number,
             opened_at=from_instant(row.opened_at),
@@ -233,6 +252,7 @@ class _Reader:
             leaf_index=entry.leaf_index if entry else None,
             checkpoint=entry.checkpoint if entry else None,
             proven=self._proven(entry, recipient, message, reply),
+            unreadable=unreadable,
         )
 
     def _proven(self, entry: Placed | None, recipient: str, message: bytes | None, reply: str) -> bool | None:
@@ -264,3 +284,10 @@ def deliveries(memberships: Sequence[Membership]) -> list[DeliveryTold]:
         for announcement in membership.announcements
         for delivery in announcement.deliveries
     ]
+
+
+def unreadable(memberships: Sequence[Membership]) -> int:
+    """Count the notices and replies of a story that cannot be opened."""
+    told = deliveries(memberships)
+    notices_lost = sum(one.message is None and one.intact is False for one in told)
+    return notices_lost + sum(attempt.unreadable for one in told for attempt in one.attempts)

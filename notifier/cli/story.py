@@ -17,13 +17,22 @@ from rich.markup import escape
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
-from notifier.cli import Application, application, out, run
+from notifier.cli import Application, application, err, out, run
 from notifier.cli.audit import known_reference
 from notifier.cli.identity import identify
 from notifier.customers.lookup import Profile, find, open_profile
 from notifier.errors import BadInput, Conflict, NotFound, Refused
 from notifier.notices import grouped
-from notifier.story import AnnouncementTold, AttemptTold, DeliveryTold, Membership, deliveries, tell
+from notifier.story import (
+    AnnouncementTold,
+    AttemptTold,
+    DeliveryTold,
+    Membership,
+    deliveries,
+    tell,
+    unreadable,
+)
+from notifier.words import amount
 
 app = typer.Typer()
 
@@ -53,6 +62,13 @@ def show(
         run(_write(told, wanted, raw))
         return
     app.show(_plain(number, profile, told), lambda: print_told(number, profile, told, text=text))
+    if lost := unreadable(told):
+        err.print(
+            f"{amount(lost, 'value')} above cannot be opened: damaged in the store, or sealed with another "
+            "key. A backup may still have them; `notifier audit verify` looks for what was changed.",
+            markup=False,
+        )
+        raise typer.Exit(3)
 
 
 def _refuse_existing(file: Path | None) -> None:
@@ -107,6 +123,8 @@ async def _write(told: list[Membership], reference: str, file: Path) -> None:
             advice="Add --reference: " + ", ".join(grouped(one.reference) for one in found),
         )
     (delivery,) = found
+    if delivery.message is None and delivery.intact is False:
+        raise Refused("the bytes of this notice cannot be opened: they, or the key, are damaged in the store")
     if delivery.message is None:
         raise Refused("the bytes of this notice cannot be read any more: the person's key is gone")
     if not delivery.intact:
@@ -174,8 +192,9 @@ def _print_announcement(one: AnnouncementTold) -> None:
 
 
 def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
+    nobody = "(erased)" if one.intact is None else "(unreadable)"
     out.print(
-        f"    {grouped(one.reference)} by {one.channel} to {escape(one.recipient) or '(erased)'}: "
+        f"    {grouped(one.reference)} by {one.channel} to {escape(one.recipient) or nobody}: "
         f"[bold]{one.state}[/] since {_moment(one.changed_at)}"
     )
     if one.message is not None:
@@ -187,7 +206,7 @@ def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
         if text:
             _print_text(message)
     elif one.intact is False:
-        out.print("      [bold red]the notice cannot be opened with this person's key[/]")
+        out.print("      [bold red](unreadable)[/]: the notice cannot be opened with this person's key")
     for attempt in one.attempts:
         _print_attempt(attempt)
 
@@ -199,8 +218,9 @@ def _print_text(message: EmailMessage) -> None:
 
 
 def _print_attempt(one: AttemptTold) -> None:
+    reply = "(unreadable)" if one.unreadable else one.reply
     enhanced = "" if one.reply.startswith(one.enhanced) else one.enhanced
-    answer = " ".join(str(part) for part in (one.code or "", enhanced, one.reply) if part)
+    answer = " ".join(str(part) for part in (one.code or "", enhanced, reply) if part)
     where = f" at {one.relay}" if one.relay else ""
     _say(f"      {one.number}. {_moment(one.closed_at)} {one.outcome}{where}: {answer}")
     place = "waits for its place" if one.leaf_index is None else f"place {one.leaf_index}"

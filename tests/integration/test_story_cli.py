@@ -12,7 +12,9 @@ from notifier.channels import Outcome, OutcomeKind
 from notifier.testing import ScriptedChannel
 from tests import world
 from tests.desk import Desk
+from tests.integration.test_audit_verify import damage
 from tests.integration.test_sending import run_next, start
+from tests.logs import Log
 
 HOSTILE = Outcome(OutcomeKind.ACCEPTED, code=250, enhanced="2.0.0", text="ok \x1b[2J[bold]queued[/]")
 
@@ -92,3 +94,27 @@ def test_unknown_people_and_unaffected_ones_are_told_apart(desk: Desk) -> None:
     assert code == 0, said
     assert "Not affected by anything" in said
     assert "(erased)" in said
+
+
+@pytest.mark.parametrize(
+    ("damaging", "shown"),
+    [
+        ("UPDATE attempt SET sealed = :bad", ("250 2.0.0 (unreadable)", "with the approved digest")),
+        ("UPDATE notice_dictionary SET content = :bad", ("to (unreadable): accepted", "[bold]queued[/]")),
+        ("UPDATE notice SET sealed = :bad", ("to (unreadable): accepted", "[bold]queued[/]")),
+    ],
+)
+def test_what_is_damaged_hides_nothing_else(desk: Desk, damaging: str, shown: tuple[str, str]) -> None:
+    """Each unreadable value is called so in its place; the rest is told, and the exit code says "in part"."""
+
+    async def harm() -> None:
+        async with desk.store() as store:
+            log = Log.of(store, desk.home)
+            await damage(log, damaging, bad=b"\x00")
+
+    asyncio.run(harm())
+    code, said = desk.say("customers", "show", "C1", "--operator", "alice")
+    assert code == 3, said
+    for part in ("C1 Person 1", "due a notice", *shown, "1 value above cannot be opened"):
+        assert part in said
+    assert desk.say("--json", "customers", "show", "C1", "--operator", "alice")[0] == 3
