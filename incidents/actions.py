@@ -17,6 +17,7 @@ class IncidentAction(StrEnum):
     AFFECTED_FOR_ACCOUNT = "affected:account"
     AFFECTED_CONTACT_SUCCEEDED = "affected:contact"
     AFFECTED_EXCLUDED = "affected:excluded"
+    AFFECTED_ACCOUNT_SETTLED = "affected:account-settled"
     AFFECTED_READMITTED = "affected:readmitted"
     EXPOSURES_FROZEN = "audience:exposures:frozen"
     CONTACT_POINTS_COMPROMISED = "affected:compromised"

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import growth, special, told
+from incidents import growth, silence, special, told
 from incidents.affected import rules
 from incidents.affected.acts import acts
+from incidents.affected.successors import succeed
 from incidents.affected.words import difference
 from incidents.errors import NothingNew
 from incidents.lifecycle import MAY_FREEZE, not_now
@@ -23,6 +24,7 @@ from notifier.audiences import Audience, EmptyAudience
 from notifier.errors import Refused
 from notifier.keys import Keys
 from notifier.store import Dialect, Transaction
+from notifier.words import amount
 
 _KNOWN = "k.customer_id AS known_id, k.listed, k.told"
 _KNOWN_JOIN = " LEFT JOIN told_before k ON k.customer_id = q.customer_id AND k.via_account_id = 0"
@@ -49,7 +51,9 @@ async def freeze(
         f"SELECT id FROM incident WHERE id = :id{' FOR UPDATE' if tx.dialect == 'postgresql' else ''}",
         id=incident.id,
     )
+    await succeed(tx, keys, incident, actor=actor)
     await rules.enforce(tx, incident, actor=actor)
+    without = [row.number for row in await silence.silent(tx, incident.id)]
     earlier = await audiences.about(tx, incident.code)
     if replace:
         await _may_replace(tx, earlier, replace)
@@ -67,6 +71,7 @@ async def freeze(
         "acts": await acts(tx, incident),
         **({"replaces": replace} if replace else {}),
         **({"asks_again": 1} if ask_again else {}),
+        **({"silent_accounts": len(without)} if without else {}),
     }
     try:
         made = await audiences.freeze(
@@ -92,7 +97,12 @@ async def freeze(
                 else "Put more people on the list with `notifier incidents affect`.",
             ) from None
         raise NothingNew(
-            "nobody is affected yet", advice="Choose who is: `notifier incidents affect …`."
+            f"nobody can be told: {amount(len(without), 'account')} with nobody to tell"
+            if without
+            else "nobody is affected yet",
+            advice="Import a contact for it, then freeze."
+            if without
+            else "Choose who is: `notifier incidents affect …`.",
         ) from None
     return made
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from incidents import told
+from incidents import silence, told
 from incidents.errors import StepRefused
 from notifier import audiences
 from notifier.announcements import UNRELEASED
 from notifier.engine.untold import ENDED, REACHABLE
 from notifier.precedence import MAY_HAVE_LEFT
 from notifier.store import Transaction
-from notifier.words import persons
+from notifier.words import amount, persons
 
+_NAMED = 10
 _UNFROZEN = (
     "SELECT count(DISTINCT a.customer_id) FROM affected a WHERE a.incident_id = :id AND a.excluded = ''"
     " AND NOT EXISTS (SELECT 1 FROM audience_member m JOIN audience u ON u.id = m.audience_id"
@@ -38,6 +39,14 @@ async def check(tx: Transaction, incident: str, incident_id: int) -> None:
     """Refuse to close an incident while somebody is still to be told."""
     if people := await tx.scalar(_UNFROZEN, id=incident_id, code=incident):
         raise _refused(f"{persons(people)} on the list and in no audience", incident)
+    waiting = [row.number for row in await silence.silent(tx, incident_id) if not row.excluded]
+    if waiting:
+        raise StepRefused(
+            f"somebody is still to be told: {amount(len(waiting), 'account')} with nobody to tell:"
+            f" {', '.join(waiting[:_NAMED])}{' …' if len(waiting) > _NAMED else ''}",
+            advice=f"Import a contact, then `notifier incidents freeze {incident} --operator HANDLE`; or say"
+            f" how it is told: `notifier incidents exclude {incident} --account {waiting[0]} --because …`.",
+        )
     for one in await told.unannounced(tx, await audiences.about(tx, incident)):
         raise StepRefused(
             f"somebody is still to be told: {persons(one.counts['state']['due'])} of {one.code}, which nobody"

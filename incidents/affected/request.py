@@ -10,6 +10,7 @@ from incidents.affected.compromise import CompromisedList, compromise_addresses
 from incidents.affected.criteria import Exposure, by_criteria
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ListOptions, ListResult, ProblemRow, by_list
+from incidents.affected.successors import succeed
 from incidents.affected.typed import by_hand
 from incidents.selection import Selection
 from incidents.store import Incident
@@ -109,4 +110,6 @@ async def carry_out(tx: Transaction, keys: Keys, incident: Incident, request: Re
         done.compromised = await compromise_addresses(
             tx, keys, incident, request.addresses, reason=basis, actor=actor
         )
+    if not request.accounts:
+        await succeed(tx, keys, incident, actor=actor)
     return done

@@ -17,13 +17,14 @@ from incidents.affected.exclusion import Excluded
 from incidents.affected.exclusion import exclude as exclude_people
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ProblemRow
+from incidents.affected.settling import settle_accounts
 from incidents.cli.printing import Code, Who, print_marked
 from incidents.cli.problems import Report, Where, print_problems, write_problems
 from incidents.selection import Selection
 from notifier.cli import PARTIAL, application, out, run
 from notifier.cli.identity import identify
 from notifier.errors import BadInput
-from notifier.words import persons
+from notifier.words import amount, persons
 
 app = typer.Typer()
 
@@ -36,18 +37,26 @@ def exclude(
     operator: Who,
     because: Annotated[str, typer.Option(help="Why they get no notice; or why they do after all.")],
     number: Annotated[list[str] | None, typer.Option(help="A customer number; repeatable.")] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="An account with nobody to tell that is told otherwise; repeatable."),
+    ] = None,
     where: Where = "",
     readmit: Annotated[bool, typer.Option("--readmit", help="Undo an exclusion.")] = False,
 ) -> None:
     """Exclude affected people with a reason. They stay on the list and are counted."""
     app = application(context)
 
-    async def act() -> Excluded:
+    async def act() -> Excluded | int:
         selection = Selection.read(where) if where else None
+        if account and (number or selection or readmit):
+            raise BadInput("--account stands alone", advice="Exclude people by --number or --where.")
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
                 incident = await store.find(tx, code)
+                if account:
+                    return await settle_accounts(tx, incident, account, reason=because, actor=actor)
                 return await exclude_people(
                     tx,
                     app.load_keys(),
@@ -60,6 +69,9 @@ def exclude(
                 )
 
     done = run(act())
+    if isinstance(done, int):
+        app.show({"accounts": done}, lambda: out.print(f"{amount(done, 'account')}: told otherwise."))
+        return
     word = "readmitted" if readmit else "excluded"
 
     def human() -> None:
@@ -71,7 +83,7 @@ def exclude(
             out.print(f"Account {escape(one.account)}: {instead} will be told instead.")
         if done.without_contact:
             out.print(f"Accounts with nobody to tell: {escape(', '.join(done.without_contact))}.")
-            out.print("Import a contact for them, then: `notifier incidents affect CODE --for-account …`.")
+            out.print("Import a contact for them: the next freeze tells them.")
 
     moved = [asdict(one) for one in done.moved]
     app.show({word: done.people, "moved": moved, "without_contact": list(done.without_contact)}, human)

@@ -23,7 +23,7 @@ from notifier.cli.identity import identify
 from notifier.clock import from_instant, to_instant
 from notifier.errors import BadInput
 from notifier.release import revise
-from notifier.words import persons
+from notifier.words import amount, persons
 
 app = typer.Typer()
 _LABELS = {
@@ -250,7 +250,16 @@ def _next(audience: Audience) -> str:
 
 
 def _plain(audience: Audience) -> dict[str, Any]:
-    return {**asdict(audience), "frozen_at": utc(from_instant(audience.frozen_at))}
+    return {
+        **asdict(audience),
+        "frozen_at": utc(from_instant(audience.frozen_at)),
+        "accounts_with_nobody_to_tell": _silent(audience),
+    }
+
+
+def _silent(audience: Audience) -> int:
+    """Return how many accounts with affected records had nobody to tell when it was frozen."""
+    return int(audience.selection.get("silent_accounts", 0))
 
 
 _COUNTED = {"state": "stands", "reason": "why not due", "channel": "reachable by"}
@@ -271,3 +280,5 @@ def _print(audience: Audience) -> None:
             table.add_row(label, escape(str(counted)))
     table.add_row("root", audience.root)
     out.print(table)
+    if silent := _silent(audience):
+        out.print(f"  [bold yellow]with nobody to tell, and not in it:[/] {amount(silent, 'account')}")

@@ -8,13 +8,20 @@ from typing import Any
 import orjson
 import pytest
 
+from incidents import untold
+from incidents.affected import view
 from incidents.affected.accounts import AccountsTold, for_accounts
 from incidents.affected.criteria import Exposure
+from incidents.affected.settling import settle_accounts
+from incidents.errors import NothingNew, StepRefused
+from incidents.freeze import freeze
 from incidents.selection import Selection
-from incidents.store import Incident
+from incidents.store import Incident, find
+from notifier.audiences import Audience
+from notifier.errors import BadInput
 from notifier.keys import Keys
 from notifier.store import Store
-from tests.affected import add, declared, person
+from tests.affected import add, affect, declared, entries, members, person
 
 OWNER = person("Z-1", "owner@b.example", account=("B", "Beta", "owner"), data_held=("email",))
 
@@ -27,6 +34,11 @@ async def _tell(store: Store, keys: Keys, incident: Incident, where: str, expose
         )
 
 
+async def _freeze(store: Store, keys: Keys, incident: Incident) -> Audience:
+    async with store.begin() as tx:
+        return await freeze(tx, keys, await find(tx, incident.code), actor="alice")
+
+
 async def _said(store: Store, keys: Keys) -> dict[str, Any]:
     async with store.read() as tx:
         row = await tx.row(
@@ -34,6 +46,11 @@ async def _said(store: Store, keys: Keys) -> dict[str, Any]:
             " JOIN subject_key k ON k.customer_id = c.id WHERE a.via_account_id <> 0"
         )
     return dict(orjson.loads(keys.subject(row.uid, bytes(row.wrapped)).open(bytes(row.sealed), b"member")))
+
+
+async def _silent(store: Store, incident: Incident) -> int:
+    async with store.read() as tx:
+        return int((await view.counts(tx, incident))["accounts with nobody to tell"])
 
 
 def _records(letter: str, numbers: Sequence[int], country: str, *held: str) -> list[Any]:
@@ -73,3 +90,46 @@ async def test_the_records_listed_are_those_counted(store: Store, keys: Keys, ex
     whole = ["C001", "D001", "D002", "Z-1"]
     assert said["records"] == (["D001", "D002"] if exposed == "health" else whole)
     assert len(said["records"]) == said["count"]
+
+
+async def test_an_account_without_contact_waits_for_one(store: Store, keys: Keys) -> None:
+    """It is counted, keeps the incident open, and is told once a contact has been imported."""
+    await add(store, keys, [person("P", "p@example.com"), *_records("C", [1, 2], "US")])
+    incident = await declared(store)
+    assert (await _tell(store, keys, incident, "everybody", "health")).without_contact == ("B",)
+    await affect(store, incident, "number = P")
+    assert await _silent(store, incident) == 1
+    await _freeze(store, keys, incident)
+    await add(store, keys, [OWNER])
+    second = await _freeze(store, keys, incident)
+    assert list(await members(store, second.code)) == ["Z-1"]
+    assert (await _said(store, keys))["records"] == ["C001", "C002"]
+    assert await _silent(store, incident) == 0
+
+
+async def test_nothing_is_closed_over_an_account_with_nobody_to_tell(store: Store, keys: Keys) -> None:
+    """Unless it is on record how it is told; more records, or an unknown number, want that anew."""
+    await add(store, keys, [*_records("C", [1], "US"), *_records("D", [1], "CA")])
+    incident = await declared(store)
+    await _tell(store, keys, incident, "country = US", "health")
+    async with store.begin() as tx:
+        with pytest.raises(StepRefused, match="1 account with nobody to tell: B"):
+            await untold.check(tx, incident.code, incident.id)
+        with pytest.raises(BadInput):
+            await settle_accounts(tx, incident, ["B", "X"], reason="by letter", actor="alice")
+        await settle_accounts(tx, incident, ["B"], reason="by letter", actor="alice")
+        await untold.check(tx, incident.code, incident.id)
+    await _tell(store, keys, incident, "everybody", "health")
+    assert await _silent(store, incident) == 1
+    assert (await entries(store, "affected:account-settled"))[0]["accounts"] == 1
+
+
+async def test_a_freeze_with_nobody_to_tell_says_so(store: Store, keys: Keys) -> None:
+    """Nothing else is on the list: the account is named as the reason, and an audience counts it."""
+    await add(store, keys, [person("P", "p@example.com"), *_records("C", [1, 2], "US")])
+    incident = await declared(store)
+    await _tell(store, keys, incident, "everybody", "health")
+    with pytest.raises(NothingNew, match="1 account with nobody to tell"):
+        await _freeze(store, keys, incident)
+    await affect(store, incident, "number = P")
+    assert (await _freeze(store, keys, incident)).selection["silent_accounts"] == 1

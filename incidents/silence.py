@@ -1,0 +1,24 @@
+"""Accounts with affected records that nobody is told for: counted, and kept in sight until somebody is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from notifier.store import Transaction
+
+
+async def silent(tx: Transaction, incident_id: int) -> list[Any]:
+    """Return the id and number of each, by number.
+
+    ``excluded`` says that it had contacts, all of whom are excluded with a reason.
+    """
+    return list(
+        await tx.rows(
+            "SELECT t.id, t.number, EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :id"
+            " AND a.via_account_id = t.id) AS excluded FROM account t WHERE t.id IN"
+            " (SELECT r.account_id FROM affected_record r WHERE r.incident_id = :id AND r.settled = '')"
+            " AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :id"
+            " AND a.via_account_id = t.id AND a.excluded = '') ORDER BY t.number",
+            id=incident_id,
+        )
+    )
