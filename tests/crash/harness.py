@@ -47,6 +47,7 @@ retry_first_seconds = 0.2
 relay_pause_seconds = 0.2
 lease_seconds = 3
 unknown_most = 50
+lost_least = 100000
 [audit]
 every_seconds = 0.2
 [web]
