@@ -15,6 +15,12 @@ _BASIS = (
     " THEN affected.basis ELSE affected.basis || '; ' || excluded.basis END"
 )
 
+# Only who was named by number is excluded as a contact, and then for whatever comes later too.
+_EXCLUDED = (
+    "COALESCE((SELECT max(e.excluded) FROM affected e WHERE e.incident_id = :noted_incident"
+    " AND e.customer_id = s.customer_id AND e.via_account_id <> 0), '')"
+)
+
 
 def noting(tx: Transaction, incident: Incident, source: str) -> tuple[str, dict[str, Any]]:
     """Return the statement that notes everybody ``source`` yields, and values to bind beside its own.
@@ -26,8 +32,8 @@ def noting(tx: Transaction, incident: Incident, source: str) -> tuple[str, dict[
     return (
         "INSERT INTO affected (incident_id, customer_id, via_account_id, categories, basis, compromised,"
         " excluded, sealed, noted_at)"
-        " SELECT :noted_incident, s.customer_id, s.via_account_id, s.categories, s.basis, '', '',"
-        f" s.sealed, :noted_now FROM ({source}) AS s WHERE true"
+        " SELECT :noted_incident, s.customer_id, s.via_account_id, s.categories, s.basis, '',"
+        f" {_EXCLUDED}, s.sealed, :noted_now FROM ({source}) AS s WHERE true"
         " ON CONFLICT (incident_id, customer_id, via_account_id) DO UPDATE SET"
         f" categories = {_UNION}, basis = {_BASIS},"
         " sealed = COALESCE(excluded.sealed, affected.sealed), noted_at = excluded.noted_at"

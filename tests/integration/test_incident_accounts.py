@@ -12,6 +12,7 @@ from incidents import untold
 from incidents.affected import view
 from incidents.affected.accounts import AccountsTold, for_accounts
 from incidents.affected.criteria import Exposure
+from incidents.affected.exclusion import exclude
 from incidents.affected.settling import settle_accounts
 from incidents.errors import NothingNew, StepRefused
 from incidents.freeze import freeze
@@ -133,3 +134,21 @@ async def test_a_freeze_with_nobody_to_tell_says_so(store: Store, keys: Keys) ->
         await _freeze(store, keys, incident)
     await affect(store, incident, "number = P")
     assert (await _freeze(store, keys, incident)).selection["silent_accounts"] == 1
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+async def test_who_is_excluded_by_number_is_so_in_either_order(
+    store: Store, keys: Keys, *, own_first: bool
+) -> None:
+    """A contact named by number gets no notice about their own data either, also if that comes later."""
+    await add(store, keys, [OWNER, *_records("C", [1], "US", "health")])
+    incident = await declared(store)
+    await _tell(store, keys, incident, "everybody", "health")
+    if own_first:
+        await affect(store, incident, "number = 'Z-1'")
+    async with store.begin() as tx:
+        await exclude(tx, keys, incident, numbers=["Z-1"], reason="told by phone", actor="alice")
+    await affect(store, incident, "number = 'Z-1'")
+    async with store.read() as tx:
+        rows = await tx.rows("SELECT excluded FROM affected ORDER BY via_account_id")
+    assert [row.excluded for row in rows] == ["told by phone", "told by phone"]
