@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from hashlib import sha256
 
 from notifier.announcements import Announcement, Digests, announcement, canonical_digest
 from notifier.audit import frozen
@@ -201,7 +200,7 @@ class Rules:
                     "people": people,
                     **{f"{name}_digest": digest for name, digest in asdict(current).items()},
                     "expires_at": expires,
-                    **({"alone": 1, "reason_digest": _sha(alone_reason)} if alone else {}),
+                    **({"alone": 1, "reason_digest": tx.commitment("reason", alone_reason)} if alone else {}),
                 },
             )
         )
@@ -283,7 +282,3 @@ async def due_people(tx: Transaction, announcement_id: int) -> int:
     return int(
         await tx.scalar("SELECT count(*) FROM notice WHERE announcement_id = :id", id=announcement_id) or 0
     )
-
-
-def _sha(text: str) -> str:
-    return sha256(text.encode()).hexdigest()

@@ -34,10 +34,10 @@ from notifier.engine.sending import BatchResult, BatchRun
 from notifier.engine.spill import Spill
 from notifier.engine.trail import Trail
 from notifier.engine.windows import SECOND
-from notifier.errors import Conflict, NotifierError, TaskEnded
+from notifier.errors import Conflict, NotifierError, Refused, StoreError, TaskEnded
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
-from notifier.store import Store
+from notifier.store import Store, Transaction
 
 log = structlog.get_logger()
 
@@ -120,6 +120,7 @@ class Worker:
         async with self._ownership, parts.channel:
             async with parts.store.read() as tx:
                 await kind.require(tx, drill=parts.drill)
+                await _require_keys(tx, parts.keys)
             await self._recover()
             sequencing = self._part("sequencer", parts.sequence(self._stop))
             self._start_timers()
@@ -360,3 +361,18 @@ class Worker:
                 await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")
         if tripped:
             self._breaker.forget(announcement_id)
+
+
+async def _require_keys(tx: Transaction, keys: Keys) -> None:
+    """Refuse keys that open nobody: each notice would end as unreadable, one after the other."""
+    row = await tx.row(
+        "SELECT c.uid, k.wrapped FROM subject_key k JOIN customer c ON c.id = k.customer_id LIMIT 1"
+    )
+    if row is None:
+        return
+    try:
+        keys.subject(row.uid, row.wrapped)
+    except StoreError as error:
+        raise Refused(
+            f"the keys of this installation do not open its store: {error}", advice=error.advice()
+        ) from None

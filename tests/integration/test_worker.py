@@ -19,7 +19,7 @@ from notifier.clock import SystemClock
 from notifier.engine import control
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.worker import Parts, Worker
-from notifier.errors import Conflict
+from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
 from notifier.settings import EmailSettings, RelaySettings, SendingSettings
 from notifier.store import Store
@@ -120,6 +120,17 @@ async def test_a_second_worker_is_refused(live: Store, keys: Keys, tmp_path: Pat
             await Worker(elsewhere).run(asyncio.Event())
     async with running(made):
         pass
+
+
+async def test_a_worker_with_other_keys_is_refused(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """Keys that open nobody would end each notice as unreadable: nothing is begun."""
+    await world.released(live, keys, 2)
+    channel = ScriptedChannel()
+    with pytest.raises(Refused, match="keys of this installation"):
+        await asyncio.wait_for(
+            Worker(parts(live, Keys.generate(), channel, tmp_path)).run(asyncio.Event()), 30
+        )
+    assert (channel.sent, await states(live)) == ([], {"planned": 2})
 
 
 async def test_pause_stops_opening_hand_overs(live: Store, keys: Keys, tmp_path: Path) -> None:
