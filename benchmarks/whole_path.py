@@ -115,7 +115,9 @@ class WholePath:
         self.notice_bytes = 0
         self.settings = self._make_home(port)
         self.keys = Keys.load(self.settings.keys_folder)
-        self.store = Store.open(self.settings.store_url, origin=self.settings.audit.origin)
+        self.store = Store.open(
+            self.settings.store_url, origin=self.settings.audit.origin, load_keys=lambda: self.keys
+        )
 
     def _make_home(self, port: int) -> Settings:
         self._folder.mkdir(parents=True)

@@ -66,7 +66,7 @@ def test_importing_again_changes_nothing(journey: Journey) -> None:
 def test_a_suspected_incident_has_no_audience_yet(journey: Journey) -> None:
     """Freezing is refused until the incident is assessed and declared; then it goes on to its close."""
     early = journey.said["too early"]
-    assert (early.code, "Declare it first" in early.err) == (1, True)
+    assert (early.code, "suspected" in early.err) == (1, True)
     assert [journey.said[stop].code for stop in ("assess", "declared", "step close")] == [0, 0, 0]
     assert "is closed" in journey.said["step close"].out
 

@@ -109,7 +109,11 @@ def make_home(home: Path, port: int, more: str = "") -> Settings:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
     """Open the installation's store."""
-    store = Store.open(settings.store_url, origin=settings.audit.origin)
+    store = Store.open(
+        settings.store_url,
+        origin=settings.audit.origin,
+        load_keys=lambda: Keys.load(settings.keys_folder),
+    )
     try:
         yield store
     finally:

@@ -94,7 +94,9 @@ async def test_the_trail_commits_to_everybody(store: Store, keys: Keys) -> None:
         "frozen_by": "alice", "people": 9, "root": made.root, "counts": made.counts,
         "selection": made.selection,
     }  # fmt: skip
-    assert made.digest == sha256(orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    async with store.read() as tx:
+        salt = bytes(await tx.scalar("SELECT salt FROM audience WHERE id = :id", id=made.id))
+    assert made.digest == sha256(salt + orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)).hexdigest()
     assert [act["what"] for act in made.selection["acts"]] == ["everybody"]
     (entry,) = await entries(store, "audience:frozen")
     assert (entry["people"], entry["root"], entry["digest"]) == (9, made.root, made.digest)

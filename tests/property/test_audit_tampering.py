@@ -17,6 +17,7 @@ from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.report import Report
 from notifier.audit.verify import verify
+from notifier.keys import Keys
 from notifier.store import Store
 from tests.conftest import ORIGIN
 from tests.logs import Log
@@ -86,7 +87,8 @@ def tamper(whole: Path, scratch: Path, statement: str, params: tuple[object, ...
         plain.commit()
 
     async def check() -> Report:
-        store = Store.open(f"sqlite+aiosqlite:///{scratch / 'store.db'}", origin=ORIGIN)
+        url = f"sqlite+aiosqlite:///{scratch / 'store.db'}"
+        store = Store.open(url, origin=ORIGIN, load_keys=lambda: Keys.load(whole))
         outside = HighWater(whole / "outside" / "high_water", KEY.verifier)
         report = await verify(
             store,

@@ -47,8 +47,10 @@ def whole(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     shutil.copy(sqlite_template, folder / "store.db")
 
     async def fill() -> None:
-        log = Log.of(Store.open(f"sqlite+aiosqlite:///{folder / 'store.db'}", origin=ORIGIN), folder)
         keys = Keys.generate()
+        keys.save(folder)
+        url = f"sqlite+aiosqlite:///{folder / 'store.db'}"
+        log = Log.of(Store.open(url, origin=ORIGIN, load_keys=lambda: keys), folder)
         people = [
             *crowd(7),
             Someone("Zoe Zabel", "zoe@mail.test", details={"card": "1234"}, state="excluded"),
