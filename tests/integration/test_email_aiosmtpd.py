@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,9 @@ async def aiosmtpd(handler: Scripted, **options: Any) -> AsyncIterator[int]:
         server.close()
         for protocol in protocols:
             if protocol.transport:
-                protocol.transport.abort()
+                # The TLS transport of Python 3.11.2 forgets its protocol when it is closed twice.
+                with suppress(AttributeError):
+                    protocol.transport.abort()
         await asyncio.sleep(0)
 
 
