@@ -92,7 +92,12 @@ def test_an_update_names_what_is_new(renderer):
     notice = rendered(renderer, person=person)
     assert notice.subject == "Example Company: Update to Notice of Data Breach"
     new, before = notice.text.index("Information about health"), notice.text.index("- E-mail address")
-    assert notice.text.index("New or changed since our last message") < new < notice.text.index("before:") < before
+    assert (
+        notice.text.index("New or changed since our last message")
+        < new
+        < notice.text.index("before:")
+        < before
+    )
 
 
 def test_a_guardian_is_not_greeted_by_the_childs_name(renderer):
