@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from incidents.migrations import upgrade
-from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Disclosure, Event
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
@@ -52,7 +51,7 @@ def attempts(count: int) -> list[Event]:
     """Return entries as the engine writes one per hand-over: codes in the clear, two disclosures."""
     return [
         Event(
-            AuditAction.ATTEMPT_ACCEPTED,
+            "bench:attempt:accepted",  # As long as the real one; no delivery stands behind it.
             {
                 "announcement": "INC-2026-001/1",
                 "delivery": f"{number:016X}",
