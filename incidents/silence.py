@@ -14,11 +14,12 @@ async def silent(tx: Transaction, incident_id: int) -> list[Any]:
     """
     return list(
         await tx.rows(
-            "SELECT t.id, t.number, EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :id"
-            " AND a.via_account_id = t.id) AS excluded FROM account t WHERE t.id IN"
+            # Each set is made once; asking for every account anew would walk all affected rows each time.
+            "SELECT t.id, t.number, t.id IN (SELECT a.via_account_id FROM affected a"
+            " WHERE a.incident_id = :id) AS excluded FROM account t WHERE t.id IN"
             " (SELECT r.account_id FROM affected_record r WHERE r.incident_id = :id AND r.settled = '')"
-            " AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :id"
-            " AND a.via_account_id = t.id AND a.excluded = '') ORDER BY t.number",
+            " AND t.id NOT IN (SELECT a.via_account_id FROM affected a WHERE a.incident_id = :id"
+            " AND a.excluded = '') ORDER BY t.number",
             id=incident_id,
         )
     )

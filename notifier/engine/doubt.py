@@ -43,18 +43,14 @@ class Decision(StrEnum):
 async def hold_unknown(tx: Transaction, announcement_id: int) -> int:
     """Hold whoever is in doubt now, instead of handing over again; returns how many that were."""
     about = await tx.row("SELECT code, author FROM announcement WHERE id = :id", id=announcement_id)
-    doubtful = await tx.rows(
-        "SELECT d.reference, m.uid FROM delivery d JOIN audience_member m ON m.id = d.member_id "
-        "WHERE d.announcement_id = :id AND d.state = 'unknown'",
-        id=announcement_id,
+    doubtful = await tx.write_returning(
+        "UPDATE delivery SET state = 'held', changed_at = :now "
+        "WHERE announcement_id = :id AND state = 'unknown' RETURNING reference, "
+        "(SELECT m.uid FROM audience_member m WHERE m.id = delivery.member_id) AS uid",
+        {"id": announcement_id, "now": tx.now_us()},
     )
     if about is None or not doubtful:
         return 0
-    await tx.write(
-        "UPDATE delivery SET state = 'held', changed_at = :now "
-        "WHERE announcement_id = :id AND state = 'unknown'",
-        {"id": announcement_id, "now": tx.now_us()},
-    )
     await open_hold(tx, announcement_id, kind=HOLD, reason=REASON, owner=about.author)
     for row in doubtful:
         facts = {"announcement": about.code, "delivery": row.reference, "member": row.uid}

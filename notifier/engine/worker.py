@@ -364,15 +364,21 @@ class Worker:
 
 
 async def _require_keys(tx: Transaction, keys: Keys) -> None:
-    """Refuse keys that open nobody: each notice would end as unreadable, one after the other."""
-    row = await tx.row(
-        "SELECT c.uid, k.wrapped FROM subject_key k JOIN customer c ON c.id = k.customer_id LIMIT 1"
+    """Refuse keys that open nobody: each notice would end as unreadable, one after the other. A few people
+    are tried, because one of them may be damaged.
+    """
+    rows = await tx.rows(
+        "SELECT c.uid, k.wrapped FROM subject_key k JOIN customer c ON c.id = k.customer_id LIMIT 20"
     )
-    if row is None:
-        return
-    try:
-        keys.subject(row.uid, row.wrapped)
-    except StoreError as error:
+    refusal = None
+    for row in rows:
+        try:
+            keys.subject(row.uid, row.wrapped)
+        except StoreError as error:
+            refusal = error
+        else:
+            return
+    if refusal:
         raise Refused(
-            f"the keys of this installation do not open its store: {error}", advice=error.advice()
-        ) from None
+            f"the keys of this installation do not open its store: {refusal}", advice=refusal.advice()
+        )
