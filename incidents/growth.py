@@ -108,12 +108,7 @@ async def _differences(tx: Transaction, incident: Incident) -> None:
 
     A million people have some dozens of such pairs; working the difference out for each person costs seconds.
     """
-    await tx.housekeep("DROP TABLE IF EXISTS grown")
-    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
-    await tx.housekeep(
-        "CREATE TEMP TABLE grown (categories text, told text, added text,"
-        f" PRIMARY KEY (categories, told)){gone}"
-    )
+    await tx.make_temporary("grown", key="categories, told", categories="text", told="text", added="text")
     await tx.housekeep(
         f"INSERT INTO grown SELECT p.categories, p.told, {difference('p.categories', 'p.told')} FROM"
         " (SELECT DISTINCT a.categories, k.told FROM affected a JOIN told_before k"

@@ -29,12 +29,16 @@ _FOR_ANOTHER = (
 
 async def gather(tx: Transaction, keys: Keys, incident: Incident) -> bool:
     """Fill the temporary table ``special``; says whether there is anybody in it."""
-    blob = "bytea" if tx.dialect == "postgresql" else "blob"
-    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
-    await tx.housekeep("DROP TABLE IF EXISTS special")
-    await tx.housekeep(
-        "CREATE TEMP TABLE special (customer_id bigint PRIMARY KEY, row_id bigint, variant text,"
-        f" categories text, compromised text, excluded text, sealed {blob}){gone}"
+    await tx.make_temporary(
+        "special",
+        key="customer_id",
+        customer_id="bigint",
+        row_id="bigint",
+        variant="text",
+        categories="text",
+        compromised="text",
+        excluded="text",
+        sealed="blob",
     )
     await _represented(tx, keys, incident)
     await _contacts(tx, keys, incident)

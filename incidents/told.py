@@ -76,12 +76,14 @@ async def gather(tx: Transaction, audiences: Sequence[Audience]) -> bool:
     One row a customer and account (0: in person): ``listed`` are the categories of the newest audience they
     were in, ``told`` and ``sealed`` the categories and details they were told last (NULL if never).
     """
-    await tx.housekeep("DROP TABLE IF EXISTS told_before")
-    postgres = tx.dialect == "postgresql"
-    await tx.housekeep(
-        "CREATE TEMP TABLE told_before (customer_id bigint, via_account_id bigint, listed text, told text,"
-        f" sealed {'bytea' if postgres else 'blob'}, PRIMARY KEY (customer_id, via_account_id))"
-        f"{' ON COMMIT DROP' if postgres else ''}"
+    await tx.make_temporary(
+        "told_before",
+        key="customer_id, via_account_id",
+        customer_id="bigint",
+        via_account_id="bigint",
+        listed="text",
+        told="text",
+        sealed="blob",
     )
     out = replaced(audiences)
     for audience in audiences:
@@ -96,9 +98,7 @@ async def refused(tx: Transaction, incident: str) -> None:
     A notice refused for its size or form says nothing about the address; trouble with us (5.7.x) ends no
     delivery at all.
     """
-    await tx.housekeep("DROP TABLE IF EXISTS refused_before")
-    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
-    await tx.housekeep(f"CREATE TEMP TABLE refused_before (contact_point_id bigint PRIMARY KEY){gone}")
+    await tx.make_temporary("refused_before", key="contact_point_id", contact_point_id="bigint")
     await tx.housekeep(
         "INSERT INTO refused_before SELECT DISTINCT d.contact_point_id FROM audience u"
         " JOIN announcement n ON n.audience_id = u.id JOIN delivery d ON d.announcement_id = n.id"

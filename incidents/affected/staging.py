@@ -33,17 +33,16 @@ class Staged:
 
 async def open_stage(tx: Transaction) -> None:
     """Make the stage; it is gone with the transaction."""
-    blob = "bytea" if tx.dialect == "postgresql" else "blob"
-    gone = " ON COMMIT DROP" if tx.dialect == "postgresql" else ""
-    await tx.housekeep("DROP TABLE IF EXISTS affected_stage")
-    await tx.housekeep(
-        "CREATE TEMP TABLE affected_stage"
-        f" (customer_id bigint, via_account_id bigint, exposed text, usual boolean, sealed {blob}){gone}"
+    await tx.make_temporary(
+        "affected_stage",
+        customer_id="bigint",
+        via_account_id="bigint",
+        exposed="text",
+        usual="boolean",
+        sealed="blob",
     )
-    await tx.housekeep("DROP TABLE IF EXISTS affected_named")
-    await tx.housekeep(
-        "CREATE TEMP TABLE affected_named"
-        f" (customer_id bigint PRIMARY KEY, known boolean, changed boolean){gone}"
+    await tx.make_temporary(
+        "affected_named", key="customer_id", customer_id="bigint", known="boolean", changed="boolean"
     )
 
 

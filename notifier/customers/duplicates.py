@@ -73,11 +73,13 @@ WITHDRAW = (
 
 async def gather_matches(tx: Transaction) -> None:
     """Put all that match now into a temporary table ``duplicate_found``, which ``WITHDRAW`` looks into."""
-    await tx.housekeep("DROP TABLE IF EXISTS duplicate_found")
     # The types are declared: without them SQLite compares by conversion and reads the table for each row.
-    await tx.housekeep(
-        "CREATE TEMPORARY TABLE duplicate_found (first_id bigint NOT NULL, second_id bigint NOT NULL, "
-        "reason text NOT NULL, PRIMARY KEY (first_id, second_id, reason))"
+    await tx.make_temporary(
+        "duplicate_found",
+        key="first_id, second_id, reason",
+        first_id="bigint",
+        second_id="bigint",
+        reason="text",
     )
     await tx.housekeep(f"INSERT INTO duplicate_found (first_id, second_id, reason) {_FOUND}")
 

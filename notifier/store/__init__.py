@@ -189,6 +189,23 @@ class Transaction:
         result = await self.connection.execute(text(sql), params)
         return result.all() if result.returns_rows else []
 
+    async def make_temporary(
+        self, table: str, *, key: str = "", **columns: Literal["bigint", "text", "boolean", "blob"]
+    ) -> None:
+        """Make an empty table for this transaction alone, in the place of one that an earlier one left.
+
+        ``key`` names the columns of its primary key, with commas between them.
+        """
+        postgres = self.dialect == "postgresql"
+        lines = [
+            f"{name} {'bytea' if postgres and kind == 'blob' else kind}" for name, kind in columns.items()
+        ]
+        if key:
+            lines.append(f"PRIMARY KEY ({key})")
+        gone = " ON COMMIT DROP" if postgres else ""
+        await self.housekeep(f"DROP TABLE IF EXISTS {table}")
+        await self.housekeep(f"CREATE TEMP TABLE {table} ({', '.join(lines)}){gone}")
+
     async def housekeep_many(
         self, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
     ) -> None:
