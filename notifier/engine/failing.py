@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from notifier.engine.batches import Lease
-from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.holds import ask_author, end_holds
 from notifier.engine.rounds import TROUBLED_AFTER
 from notifier.store import Store
 
@@ -37,12 +37,7 @@ class Failing:
         if self._in_a_row[key] < TROUBLED_AFTER:
             return
         async with store.begin() as tx:
-            owner = await tx.scalar(
-                "SELECT author FROM announcement WHERE id = :id AND state = 'released'",
-                id=lease.announcement_id,
-            )
-            if owner is not None:
-                await open_hold(tx, lease.announcement_id, kind=HOLD, reason=_REASON, owner=str(owner))
+            await ask_author(tx, lease.announcement_id, kind=HOLD, reason=_REASON)
 
     async def went_well(self, store: Store, lease: Lease) -> None:
         """Forget the failures of a batch; the hold ends with the last batch that failed."""

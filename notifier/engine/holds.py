@@ -64,6 +64,15 @@ async def open_hold(
     return int(made.id)
 
 
+async def ask_author(tx: Transaction, announcement_id: int, *, kind: str, reason: str) -> None:
+    """Open a hold for the author of what is being sent; what was cancelled meanwhile waits for nothing."""
+    author = await tx.scalar(
+        "SELECT author FROM announcement WHERE id = :id AND state = 'released'", id=announcement_id
+    )
+    if author is not None:
+        await open_hold(tx, announcement_id, kind=kind, reason=reason, owner=str(author))
+
+
 async def take_hold(tx: Transaction, hold_id: int, *, operator: str) -> None:
     """Note that ``operator`` looks after a hold: its alerts stop."""
     taken = await tx.write_returning(

@@ -348,15 +348,7 @@ class Worker:
         async with self._parts.store.begin() as tx:
             await self._breaker.heed(tx, announcement_id)
             if result.relay_trouble:
-                # One that was cancelled meanwhile waits for nothing any more.
-                owner = await tx.scalar(
-                    "SELECT author FROM announcement WHERE id = :id AND state = 'released'",
-                    id=announcement_id,
-                )
-                if owner is not None:
-                    await holds.open_hold(
-                        tx, announcement_id, kind="relay", reason=result.relay_trouble, owner=str(owner)
-                    )
+                await holds.ask_author(tx, announcement_id, kind="relay", reason=result.relay_trouble)
             elif result.accepted:
                 await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")
         if tripped:
