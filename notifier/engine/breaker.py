@@ -173,7 +173,7 @@ class Breaker:
                 await _pause(tx, announcement_id, trouble, window)
                 await end_holds(tx, announcement_id, kinds=warns, actor="system")
             elif window.reaches(trouble.warn_percent):
-                if owner := await _author(tx, announcement_id, "run"):
+                if owner := await _author_sent(tx, announcement_id):
                     reason = f"{window}; sending goes on"
                     await open_hold(tx, announcement_id, kind=warns[0], reason=reason, owner=owner)
             elif window.well():
@@ -197,19 +197,16 @@ class Breaker:
 
 
 async def _pause(tx: Transaction, announcement_id: int, trouble: _Trouble, window: _Window) -> None:
+    """Pause, and where somebody was quicker let whoever resumes know all the same."""
     reason = f"{window}: {trouble.advice}"
     if await pause_all(tx, kind=trouble.hold, reason=reason, only=announcement_id):
         log.error("paused", why=trouble.hold, wrong=window.wrong, answered=window.answered)
-    elif owner := await _author(tx, announcement_id, "pause"):
-        # Somebody was quicker; whoever resumes must know all the same.
-        await open_hold(tx, announcement_id, kind=trouble.hold, reason=reason, owner=owner)
 
 
-async def _author(tx: Transaction, announcement_id: int, control: str) -> str:
+async def _author_sent(tx: Transaction, announcement_id: int) -> str:
     author = await tx.scalar(
-        "SELECT author FROM announcement WHERE id = :id AND state = 'released' AND control = :control",
+        "SELECT author FROM announcement WHERE id = :id AND state = 'released' AND control = 'run'",
         id=announcement_id,
-        control=control,
     )
     return str(author or "")
 

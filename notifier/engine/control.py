@@ -76,13 +76,17 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
 
 
 async def pause_all(tx: Transaction, *, kind: str, reason: str, only: int = 0) -> int:
-    """Pause whatever is being sent (or ``only`` this), without an operator; returns how many announcements
+    """Pause whatever is released (or ``only`` this), without an operator; returns how many announcements
     that were.
+
+    Where it stands still already, for an order or somebody's own pause, the hold is opened all the same: the
+    end of the other cause does not let it go on. A hold of the kind that is open already stays as it is.
     """
     paused = await tx.write_returning(
-        "UPDATE announcement SET control = 'pause' WHERE state = 'released' AND control = 'run' "
-        "AND :only IN (0, id) RETURNING id, code, author",
-        {"only": only},
+        "UPDATE announcement SET control = 'pause' WHERE state = 'released' AND :only IN (0, id) "
+        "AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.announcement_id = announcement.id AND h.kind = :kind "
+        "AND h.ended_at IS NULL) RETURNING id, code, author",
+        {"only": only, "kind": kind},
     )
     for row in paused:
         await open_hold(tx, row.id, kind=kind, reason=reason, owner=row.author)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from notifier import orders
 from notifier.channels import Outcome, OutcomeKind
 from notifier.engine import control
@@ -16,6 +18,7 @@ from notifier.settings import SendingSettings
 from notifier.store import Store
 from notifier.testing import ACCEPTED, FakeClock, ScriptedChannel
 from tests import world
+from tests.integration.test_audit_course import findings
 from tests.integration.test_sending import INLINE, start, states
 from tests.integration.test_worker import parts
 
@@ -133,3 +136,30 @@ async def test_a_pause_that_came_first_hides_nothing(store: Store, keys: Keys, t
         sender._breaker.heard(1, LOST)
     await sender._heed(1, BatchResult(0))
     assert [kind for kind, _ in await _holds(store)] == ["pause", "lost-answers"]
+
+
+@pytest.mark.parametrize("kind", ["lost-answers", "restored"])
+async def test_the_end_of_an_order_leaves_what_came_during_it(
+    store: Store, keys: Keys, tmp_path: Path, kind: str
+) -> None:
+    """What went wrong while an order held the announcement keeps it paused afterwards, on record."""
+    sender = await _sender(store, keys, tmp_path, _channel(range(0)))
+    async with store.begin() as tx:
+        await orders.hold_all(tx, "INC-2026-001", reason="an order", operator="anna")
+    for _ in range(2):
+        if kind == "restored":
+            async with store.begin() as tx:
+                await control.pause_all(tx, kind=kind, reason="older than its log")
+        else:
+            for _ in range(20):
+                sender._breaker.heard(1, LOST)
+            await sender._heed(1, BatchResult(0))
+    async with store.begin() as tx:
+        await orders.go_on(tx, "INC-2026-001", operator="anna")
+    assert [kind for kind, _ in await _holds(store)] == [kind]
+    async with store.begin() as tx:
+        assert (await control.find(tx, world.CODE)).control == "pause"
+    assert await findings(store, tmp_path) == {}
+    async with store.begin() as tx:
+        await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE)
+    assert await findings(store, tmp_path) == {}
