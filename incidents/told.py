@@ -24,6 +24,13 @@ _OURS = (
     " 'return-path-invalid'"
 )
 """Reasons of a refusal that are mended on our side; the address may take the next notice."""
+_LAPSED = (
+    f"m.state = 'due' AND EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id"
+    f" AND d.state = '{State.SUPPRESSED}' AND NOT {MAY_HAVE_LEFT})"
+)
+"""Suppressed, so not told: a newer audience has them whether or not there is a way to tell them now."""
+_NO_SET = "'-'"
+"""No set of categories: whoever was listed with it is listed anew."""
 _NEWEST = (
     " ON CONFLICT (customer_id, via_account_id) DO UPDATE SET listed = excluded.listed,"
     " told = COALESCE(excluded.told, told_before.told),"
@@ -74,7 +81,8 @@ async def gather(tx: Transaction, audiences: Sequence[Audience]) -> bool:
     """Fill the temporary table ``told_before``; says whether anything counts.
 
     One row a customer and account (0: in person): ``listed`` are the categories of the newest audience they
-    were in, ``told`` and ``sealed`` the categories and details they were told last (NULL if never).
+    were in (``-`` if their notice of it was suppressed), ``told`` and ``sealed`` the categories and details
+    they were told last (NULL if never).
     """
     await tx.make_temporary(
         "told_before",
@@ -118,6 +126,7 @@ async def _add(tx: Transaction, audience: Audience) -> None:
     # Not announced, or not sent yet: everybody in it is still to be told.
     ahead = not rows or any(row.state != "cancelled" and not row.planned for row in rows)
     told = f"m.state = 'due' AND {'true' if ahead else _STANDS}"
+    lapsed = "false" if ahead else _LAPSED
     counts = _STANDS if cancelled else "true"
     several = bool(
         await tx.scalar("SELECT 1 FROM audience_exposure WHERE audience_id = :id LIMIT 1", id=audience.id)
@@ -127,15 +136,20 @@ async def _add(tx: Transaction, audience: Audience) -> None:
         " AND e.customer_id = m.customer_id)"
     )
     insert = "INSERT INTO told_before (customer_id, via_account_id, listed, told, sealed) SELECT"
+
+    def said(of: str) -> str:
+        listed = f"CASE WHEN {lapsed} THEN {_NO_SET} ELSE {of}.categories END"
+        return f"{listed}, CASE WHEN {told} THEN {of}.categories END, {of}.sealed"
+
     await tx.housekeep(
-        f"{insert} m.customer_id, 0, m.categories, CASE WHEN {told} THEN m.categories END, m.sealed"
-        f" FROM audience_member m WHERE m.audience_id = :id AND {counts}{alone if several else ''}{_NEWEST}",
+        f"{insert} m.customer_id, 0, {said('m')} FROM audience_member m"
+        f" WHERE m.audience_id = :id AND {counts}{alone if several else ''}{_NEWEST}",
         {"id": audience.id},
     )
     if several:
         await tx.housekeep(
-            f"{insert} e.customer_id, e.via_account_id, e.categories, CASE WHEN {told} THEN e.categories END,"
-            " e.sealed FROM audience_exposure e JOIN audience_member m ON m.audience_id = e.audience_id"
-            f" AND m.customer_id = e.customer_id WHERE e.audience_id = :id AND {counts}{_NEWEST}",
+            f"{insert} e.customer_id, e.via_account_id, {said('e')} FROM audience_exposure e"
+            " JOIN audience_member m ON m.audience_id = e.audience_id AND m.customer_id = e.customer_id"
+            f" WHERE e.audience_id = :id AND {counts}{_NEWEST}",
             {"id": audience.id},
         )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from incidents.errors import StepRefused
+from incidents.affected.compromise import compromise_channels
+from incidents.errors import NothingNew, StepRefused
 from incidents.store import Step, take_step
 from notifier.audit.entry import Event
 from notifier.engine import control, untold
@@ -88,3 +89,25 @@ async def test_no_incident_is_closed_over_a_corrected_address(store: Store, keys
     async with store.read() as tx:
         number = await tx.scalar("SELECT id FROM announcement WHERE code = :code", code=code)
         assert (await untold.count(tx, int(number or 0))).ended == 0
+
+
+async def test_an_address_that_a_freeze_would_not_use_is_another_channels_matter(
+    store: Store, keys: Keys
+) -> None:
+    """The freeze that closing asks for counts them among those who need another channel, once."""
+    incident = await _crowd(store, keys, 2)
+    code = await _announce(store, incident, await _freeze(store, keys, incident))
+    await _sent(store, code, {"0": "accepted", "1": "suppressed"})
+    await _correct(store, "1")
+    async with store.begin() as tx:
+        await compromise_channels(tx, incident, ["email"], reason="read by others", actor="alice")
+        await take_step(tx, incident.code, Step.MONITOR, actor="alice")
+    newer = await _freeze(store, keys, incident)
+    found = await members(store, newer.code)
+    assert {number: (one.state, one.reason) for number, one in found.items()} == {
+        "1": ("needs-channel", "compromised")
+    }
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await take_step(tx, incident.code, Step.CLOSE, actor="alice")
