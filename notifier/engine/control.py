@@ -267,7 +267,7 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
     if row.state != "held" or row.announced != "released":
         raise Conflict(f"this delivery is {row.state}, only a held one of a running announcement goes again")
     await tx.write(
-        "UPDATE delivery SET state = 'planned', due_at = :now, changed_at = :now "
+        "UPDATE delivery SET state = 'planned', due_at = :now, changed_at = :now, left_at = NULL "
         "WHERE id = :id AND state = 'held'",
         {"id": row.id, "now": tx.now_us()},
     )

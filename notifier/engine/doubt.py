@@ -26,11 +26,8 @@ HOLD = "in-doubt"
 """The kind of hold that is open while somebody has to decide about held deliveries."""
 REASON = "deliveries whose answer was lost wait for a decision: send them again, or leave them"
 
-UNDECIDED = (
-    "(d.state = 'held' AND NOT EXISTS (SELECT 1 FROM hold o WHERE o.announcement_id = d.announcement_id "
-    f"AND o.kind = '{HOLD}' AND o.ended_at >= d.changed_at))"
-)
-"""Of a delivery ``d``: it was held after the last time that somebody decided."""
+UNDECIDED = "(d.state = 'held' AND d.left_at IS NULL)"
+"""Of a delivery ``d``: it is held, and nobody has decided to leave it so."""
 
 
 class Decision(StrEnum):
@@ -121,9 +118,13 @@ async def decide(
     actor = f"operator:{operator}"
     if decision is Decision.SEND_AGAIN:
         await _send_again(tx, code, waiting, actor, dispatcher)
+    else:
+        await _set(tx, waiting, "left_at = :now")
     await open_hold(tx, announcement.id, kind=HOLD, reason=REASON, owner=operator)
     await change_reason(tx, announcement.id, kind=HOLD, reason=f"{decision}: {reason}")
     await end_holds(tx, announcement.id, kinds=(HOLD,), actor=actor)
+    if await undecided(tx, announcement.id):  # Held by a worker since they were counted.
+        await open_hold(tx, announcement.id, kind=HOLD, reason=REASON, owner=operator)
     facts: dict[str, Json] = {
         "announcement": code,
         "actor": actor,
@@ -136,19 +137,23 @@ async def decide(
     return len(waiting)
 
 
-async def _send_again(
-    tx: Transaction, code: str, waiting: Sequence[Row[Any]], actor: str, dispatcher: Dispatcher
-) -> None:
-    source = tx.recordset("ids", "v", id="bigint")
+async def _set(tx: Transaction, waiting: Sequence[Row[Any]], what: str) -> None:
+    """Write the decision to just those it was about: who is held meanwhile needs another one."""
     await tx.write(
-        f"UPDATE delivery SET state = 'planned', due_at = :now, changed_at = :now FROM {source} "
+        f"UPDATE delivery SET {what} FROM {tx.recordset('ids', 'v', id='bigint')} "
         "WHERE delivery.id = v.id AND delivery.state = 'held'",
         {"now": tx.now_us(), "ids": orjson.dumps([{"id": row.id} for row in waiting]).decode()},
     )
+
+
+async def _send_again(
+    tx: Transaction, code: str, waiting: Sequence[Row[Any]], actor: str, dispatcher: Dispatcher
+) -> None:
+    await _set(tx, waiting, "state = 'planned', due_at = :now, changed_at = :now")
     batches = sorted({row.batch_id for row in waiting})
     await tx.housekeep(
         "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE state IN ('done', 'ready') "
-        f"AND id IN (SELECT v.id FROM {source})",
+        f"AND id IN (SELECT v.id FROM {tx.recordset('ids', 'v', id='bigint')})",
         {"ids": orjson.dumps([{"id": one} for one in batches]).decode()},
     )
     await dispatcher.dispatch(tx, batches, not_before=0)

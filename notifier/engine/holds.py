@@ -34,9 +34,13 @@ WARNINGS = (warning(REFUSALS), warning(LOST), UNTOLD)
 async def open_hold(
     tx: Transaction, announcement_id: int, *, kind: str, reason: str, owner: str, wave_id: int | None = None
 ) -> int:
-    """Open a hold unless one of that kind is open already; returns its id."""
+    """Open a hold unless one of that kind is open already; returns its id.
+
+    One that is just being ended is waited for, and then another is opened.
+    """
     existing = await tx.scalar(
-        "SELECT id FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+        "SELECT id FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL"
+        f"{' FOR UPDATE' if tx.dialect == 'postgresql' else ''}",
         id=announcement_id,
         kind=kind,
     )

@@ -121,3 +121,20 @@ async def test_nothing_to_decide_is_said(store: Store) -> None:
     await _decide(store, Decision.LEAVE)
     with pytest.raises(Conflict, match="nobody"):
         await _decide(store, Decision.SEND_AGAIN)
+
+
+@pytest.mark.usefixtures("channel")
+async def test_a_decision_is_about_those_it_counted_whatever_the_clock_says(store: Store) -> None:
+    """Whoever is held afterwards by a worker whose clock is behind was not left by it."""
+    await _decide(store, Decision.LEAVE)
+    async with store.begin() as tx:
+        reference = (await doubt.held(tx, 1))[0].reference
+        await control.send_again(tx, reference, operator="ben", dispatcher=INLINE)
+    async with store.begin() as tx:
+        await tx.housekeep(
+            "UPDATE delivery SET state = 'held', changed_at = changed_at - 60000000 WHERE reference = :one",
+            {"one": reference},
+        )
+    async with store.read() as tx:
+        assert await doubt.undecided(tx, 1) == 1
+        assert sorted(row.undecided for row in await doubt.held(tx, 1)) == [0, 0, 1]

@@ -755,6 +755,7 @@ def upgrade() -> None:
         sa.Column("message_date", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("opened_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("changed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("left_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("signature", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["announcement_id"],

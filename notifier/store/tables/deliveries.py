@@ -60,6 +60,8 @@ class Delivery(SQLModel, table=True):
     """The Date header, fixed when the first attempt is opened."""
     opened_at: int | None = big(default=None)
     changed_at: int = big(default=0)
+    left_at: int | None = big(default=None)
+    """When somebody decided to leave it held, in doubt for good."""
     signature: bytes | None = None
     """The DKIM-Signature fields, sealed, context ``signature``."""
 
