@@ -102,7 +102,7 @@ async def claim(
         now = await tx.db_now_us()
         claimed = await tx.housekeep(
             "UPDATE send_batch SET state = 'leased', claim_token = :token, lease_until = :until, "
-            "worker = :worker, takeovers = takeovers + CASE WHEN state = 'leased' THEN 1 ELSE 0 END "
+            "worker = :worker "
             "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
             "WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill AND ("
             "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "

@@ -126,7 +126,7 @@ async def _add_batches(
             "not_before",
             "claim_token",
             "worker",
-            "takeovers",
+            "failures",
         ),
         rows,
     )

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from notifier.engine import control
+from notifier.engine import batches, control
+from notifier.engine.failing import Failing
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
@@ -86,6 +87,26 @@ async def test_a_batch_that_keeps_failing_is_seen_until_it_goes_well(
         await until(all_told)
         await until(over)
         assert worker.trouble == ""
+
+
+async def test_a_restart_forgets_no_failure(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """The hold outlives the process, and other batches that go well before the failing one is tried again."""
+    await world.released(live, keys, 6, batch_size=3)
+    made = replace(parts(live, keys, ScriptedChannel(), tmp_path), finisher=Fragile())
+    made = replace(made, settings=made.settings.model_copy(update={"lease_seconds": 0.3}))
+
+    async def seen() -> bool:
+        return await open_holds(live) == [("failing", "anna")]
+
+    async with running(made):
+        await until(seen)
+    async with live.read() as tx:
+        batch = await tx.row("SELECT id, announcement_id FROM send_batch WHERE failures = 0 LIMIT 1")
+        assert batch is not None
+    anew = Failing()
+    await anew.went_well(live, batches.Lease(batch.id, batch.announcement_id, world.CODE, {}, ""))
+    assert await seen()
+    assert not anew.troubled
 
 
 async def test_what_ended_meanwhile_troubles_nobody(live: Store, keys: Keys, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ async def _sent(store: Store, code: str, states: Mapping[str, str], *, end: str 
         )
         (batch,) = await tx.write_returning(
             "INSERT INTO send_batch (announcement_id, wave_id, number, size, state, not_before, claim_token,"
-            " worker, takeovers) VALUES (:id, :wave, 0, 1, 'done', 0, '', '', 0) RETURNING id",
+            " worker, failures) VALUES (:id, :wave, 0, 1, 'done', 0, '', '', 0) RETURNING id",
             {"id": announcement, "wave": wave.id},
         )
         (shared,) = await tx.write_returning(

@@ -628,7 +628,7 @@ def upgrade() -> None:
         sa.Column("claim_token", sa.String(), nullable=False),
         sa.Column("lease_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("worker", sa.String(), nullable=False),
-        sa.Column("takeovers", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["announcement_id"],
             ["announcement.id"],

@@ -28,7 +28,8 @@ class SendBatch(SQLModel, table=True):
     claim_token: str = ""
     lease_until: int | None = big(default=None)
     worker: str = ""
-    takeovers: int = 0
+    failures: int = 0
+    """Runs in a row that something unexpected ended."""
 
 
 class Delivery(SQLModel, table=True):
