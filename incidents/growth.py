@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from incidents.actions import IncidentAction
-from incidents.affected.details import open_details
+from incidents.affected.details import open_details, seal_details
 from incidents.affected.words import difference
 from incidents.store import Incident
 from notifier.audiences import Audience
@@ -63,6 +63,11 @@ class _Exposure:
             return self.categories.split()
         told = self.told.split()
         return [code for code in self.categories.split() if code not in told]
+
+    @property
+    def marked(self) -> dict[str, bool]:
+        """Its data categories, each with whether it is to be told as new."""
+        return {code: code in self.new for code in self.categories.split()}
 
 
 async def weigh(tx: Transaction, keys: Keys, incident: Incident, *, has_special: bool) -> None:
@@ -148,7 +153,7 @@ async def _several(tx: Transaction, keys: Keys, incident: Incident) -> None:
         " k.listed, k.told, k.sealed AS before FROM special x"
         " JOIN affected a ON a.customer_id = x.customer_id AND a.incident_id = :id"
         " LEFT JOIN told_before k ON k.customer_id = a.customer_id AND k.via_account_id = a.via_account_id"
-        f" WHERE {_TOLD_THROUGH} ORDER BY a.id",
+        f" WHERE {_TOLD_THROUGH} ORDER BY a.via_account_id, a.id",
         id=incident.id,
     )
     changed = await _changed(
@@ -169,6 +174,36 @@ async def _several(tx: Transaction, keys: Keys, incident: Incident) -> None:
         {"gathered": orjson.dumps([{"id": one} for one in by_person]).decode()},
     )
     await tx.insert_many("told_before", ("customer_id", "via_account_id", "listed", "told"), made)
+    updated = [customer for customer, _, _, told in made if told is not None]
+    await _say_where(tx, keys, {one: by_person[one] for one in updated})
+
+
+async def _say_where(tx: Transaction, keys: Keys, exposures: Mapping[int, Sequence[_Exposure]]) -> None:
+    """Say in the details of ``special`` in which of their lists something is new: where a contact's own data
+    stands beside an account's, one category may be new in one list and told before in another.
+    """
+    rows = await tx.rows(
+        "SELECT x.customer_id, x.sealed FROM special x JOIN"
+        f" {tx.recordset('owners', 'v', id='bigint')} ON v.id = x.customer_id",
+        owners=orjson.dumps([{"id": one} for one in exposures]).decode(),
+    )
+    opened = await open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
+    said = {}
+    for customer_id, details in opened.items():
+        if "own" not in details:
+            continue
+        own, *others = exposures[customer_id]  # In the order of the accounts, as the details are.
+        accounts = [
+            {**account, "categories": one.marked}
+            for account, one in zip(details["accounts"], others, strict=True)
+        ]
+        said[customer_id] = {**details, "own": own.marked, "accounts": accounts}
+    sealed = await seal_details(tx, keys, said)
+    await tx.make_temporary("said_where", key="customer_id", customer_id="bigint", sealed="blob")
+    await tx.housekeep_many("said_where", ("customer_id", "sealed"), sealed.items())
+    await tx.housekeep(
+        "UPDATE special SET sealed = w.sealed FROM said_where w WHERE w.customer_id = special.customer_id"
+    )
 
 
 def _known(several: Iterable[_Exposure]) -> bool:

@@ -134,8 +134,11 @@ def _told(several: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
 
 
 def _codes(row: Any) -> dict[str, bool]:
-    """Return a row's data categories as keys: unlike texts, keys are seen by the templates as they are."""
-    return dict.fromkeys(row.categories.split(), True)
+    """Return a row's data categories as keys: unlike texts, keys are seen by the templates as they are.
+
+    Each with whether it is new since the reader was last told, which ``growth`` finds out.
+    """
+    return dict.fromkeys(row.categories.split(), False)
 
 
 def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:

@@ -60,9 +60,7 @@ class Edition:
             note_missing("person.categories")
         # A contact's own data, where it stands beside that of accounts they are told about.
         own = reader.details.get("own") if isinstance(reader.details, Mapping) else None
-        mine = own or (*reader.categories, *reader.new_categories)
-        new = tuple(code for code in ordered(reader.new_categories) if code in mine)
-        known = tuple(code for code in ordered(reader.categories) if code in mine and code not in new)
+        known, new = _apart(own) if own else _apart(_in_one_list(reader))
         texts = self._texts_for(reader.variant)
         lists = self._lists(reader.variant, (*known, *new))
         return {
@@ -76,7 +74,8 @@ class Edition:
             "update": self._base["kind"] == "update"
             or reader.variant == "update"
             or bool(reader.new_categories),
-            "accounts": self._accounts(reader) if own else [],
+            "topped_up": bool(reader.new_categories),
+            "accounts": self._accounts(reader.details.get("accounts", ())) if own else [],
             "say_account": Speaker(self.words, "account", sandbox),
             "variant": reader.variant,
             "categories": self._labelled(known, reader.details),
@@ -96,21 +95,20 @@ class Edition:
                 note_missing(f"texts.{self.locale}.{key}")
         return lists
 
-    def _accounts(self, reader: Reader) -> list[Named]:
+    def _accounts(self, accounts: Iterable[Mapping[str, Any]]) -> list[Named]:
         """Return each account that a contact is told about, beside their own data, with its own lists."""
         made = []
-        for one in reader.details.get("accounts", ()):
-            codes = ordered(one["categories"])
-            new = tuple(code for code in codes if code in reader.new_categories)
+        for one in accounts:
+            known, new = _apart(one["categories"])
             made.append(
                 Named(
                     "account",
                     subject=one["subject"],
                     records=one.get("records", ()),
                     count=one.get("count", 0),
-                    categories=self._labelled((code for code in codes if code not in new), one),
+                    categories=self._labelled(known, one),
                     new_categories=self._labelled(new, one),
-                    **self._lists("account", codes),
+                    **self._lists("account", (*known, *new)),
                 )
             )
         return made
@@ -196,6 +194,16 @@ class Edition:
             return "between", calendar.moment(start, zoned=not one_zone), calendar.moment(end), ""
         first, last = calendar.moment(start), calendar.moment(end)
         return ("at", first, "", "") if first == last else ("between", first, last, "")
+
+
+def _in_one_list(reader: Reader) -> dict[str, bool]:
+    return {**dict.fromkeys(reader.categories, False), **dict.fromkeys(reader.new_categories, True)}
+
+
+def _apart(codes: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part data categories into those told before and those that are new; each code says whether it is."""
+    every = ordered(codes)
+    return tuple(code for code in every if not codes[code]), tuple(code for code in every if codes[code])
 
 
 def _contact(key: str, value: str) -> Isolated:

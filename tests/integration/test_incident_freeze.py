@@ -209,7 +209,7 @@ async def test_an_account_contact_gets_one_notice(store: Store, keys: Keys) -> N
     both = orjson.loads(
         keys.subject(row.uid, bytes(row.wrapped)).open(bytes(again["boss"].sealed), b"member")
     )
-    assert both["own"] == {"name": True}
+    assert both["own"] == {"name": False}
     assert [(one["subject"], one["records"], sorted(one["categories"])) for one in both["accounts"]] == [
         ("Alpha", ["a1"], ["email", "password-hash"]),
         ("Beta", ["b1"], ["email", "password-hash"]),

@@ -10,6 +10,7 @@ import pytest
 
 from incidents.affected.accounts import for_accounts
 from incidents.affected.criteria import Exposure
+from incidents.affected.details import open_details
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ListOptions, by_list
 from incidents.announce import announce
@@ -276,6 +277,15 @@ async def test_somebody_told_in_person_is_told_of_their_account(store: Store, ke
     await _freeze(store, keys, incident)
     await _account(store, keys, incident, "a0", "health")
     assert await _top_up(store, keys, incident) == ("update", " health ")
+    async with store.read() as tx:
+        row = await tx.row(
+            "SELECT m.customer_id, m.sealed FROM audience_member m JOIN customer c ON c.id = m.customer_id"
+            " WHERE c.number = 'boss' ORDER BY m.id DESC LIMIT 1"
+        )
+        assert row is not None
+        details = (await open_details(tx, keys, {row.customer_id: row.sealed}))[row.customer_id]
+    assert details["own"] == {"health": False}
+    assert details["accounts"][0]["categories"] == {"health": True}
 
 
 async def _upload(store: Store, keys: Keys, incident: Incident, path: Path, records: str) -> None:

@@ -327,11 +327,11 @@ def test_a_contact_affected_in_person_has_two_lists(renderer, locale):
     """What was exposed of the account stands under the account, with what it means, never as the reader's."""
     account = {
         "subject": "Example GmbH",
-        "categories": {"password": True, "health": True},
+        "categories": {"password": False, "health": True},
         "records": ["R-17"],
         "count": 1,
     }
-    details = {"own": {"name": True}, "accounts": [account], "records": ["order 9"]}
+    details = {"own": {"name": False}, "accounts": [account], "records": ["order 9"]}
     person = Person("Bo Example", "update", ("name", "password", "health"), ("health",), details)
     notice = rendered(renderer, locale, person=person)
     words = renderer.words(NOTICE, locale)
@@ -342,6 +342,16 @@ def test_a_contact_affected_in_person_has_two_lists(renderer, locale):
     assert "order 9" in own
     assert "R-17" in theirs
     assert theirs.count("R-17") == notice.html.count("R-17") == 1
+    said = words.plain
+    assert said["information_before"] in own
+    assert said["information_intro"] not in own
+    assert said["information_new"] not in own
+    new, before, known = (
+        f"- {words.labels['health']}\n",
+        said["information_before"],
+        words.labels["password"],
+    )
+    assert theirs.index(new) < theirs.index(before) < theirs.index(known)
 
 
 @pytest.mark.parametrize("locale", LOCALES)
