@@ -5,11 +5,13 @@
     unknown ──open──▶ handing-over ──rejected──▶ rejected
                       handing-over ──answer lost, or taken over──▶ unknown
     unknown ──spill, receipt──▶ accepted | deferred | rejected | delivered | bounced
+                      handing-over ──deferred for too long──▶ expired
     unknown ──hold──▶ held ──an operator: again──▶ planned
-    planned | deferred | unknown | held ──▶ suppressed | cancelled | expired
+    planned | deferred | unknown ──▶ suppressed
+    planned | deferred ──▶ cancelled
 
-The store's statements name these states in their WHERE clauses; a stateful test holds them against
-``after``.
+The store's statements name these states in their WHERE clauses; a stateful test holds each move that they
+make against ``after``.
 """
 
 from __future__ import annotations
@@ -73,18 +75,12 @@ _MOVES: dict[tuple[State, Happening], State] = (
     }
     | {
         (State.HANDING_OVER, Happening.LOST): State.UNKNOWN,
+        (State.HANDING_OVER, Happening.EXPIRE): State.EXPIRED,
         (State.UNKNOWN, Happening.HOLD): State.HELD,
         (State.HELD, Happening.AGAIN): State.PLANNED,
     }
-    | {
-        (state, happening): following
-        for state in WAITING | {State.HELD}
-        for happening, following in (
-            (Happening.SUPPRESS, State.SUPPRESSED),
-            (Happening.CANCEL, State.CANCELLED),
-            (Happening.EXPIRE, State.EXPIRED),
-        )
-    }
+    | {(state, Happening.SUPPRESS): State.SUPPRESSED for state in WAITING}
+    | {(state, Happening.CANCEL): State.CANCELLED for state in WAITING - {State.UNKNOWN}}
 )
 
 

@@ -49,7 +49,6 @@ class AuditAction(StrEnum):
     ATTEMPT_REJECTED = "delivery:attempt:rejected"
     ATTEMPT_UNKNOWN = "delivery:attempt:unknown"
     DELIVERY_SETTLED = "delivery:settled"
-    DELIVERY_EXPIRED = "delivery:expired"
     DELIVERY_HELD = "delivery:held"
     DELIVERY_RELEASED = "delivery:again"
     DOUBT_DECIDED = "delivery:decided"

@@ -39,6 +39,14 @@ OUTCOMES = st.sampled_from(
 )
 
 
+def _refused(state: State, happening: Happening) -> bool:
+    try:
+        after(state, happening)
+    except Conflict:
+        return True
+    return False
+
+
 @given(st.lists(st.sampled_from(Happening)))
 def test_no_sequence_of_happenings_revives_an_end(happenings: list[Happening]) -> None:
     """Once a delivery has ended, only a receipt changes it, and never back to an open state."""
@@ -57,6 +65,19 @@ def test_what_has_ended_is_never_handed_over_again(state: State) -> None:
     """Opening an attempt is possible only where something waits."""
     with pytest.raises(Conflict):
         after(state, Happening.OPEN)
+
+
+MOVES = {
+    (str(state), str(after(state, happening)))
+    for state in State
+    for happening in Happening
+    if not _refused(state, happening)
+}
+_SPY = (
+    "CREATE TABLE spied (id INTEGER PRIMARY KEY, before TEXT, after TEXT)",
+    "CREATE TRIGGER spy AFTER UPDATE OF state ON delivery WHEN old.state <> new.state "
+    "BEGIN INSERT INTO spied (before, after) VALUES (old.state, new.state); END",
+)
 
 
 class Sending(RuleBasedStateMachine):
@@ -87,6 +108,12 @@ class Sending(RuleBasedStateMachine):
         )
         self.announcement = self.runner.run(world.released(self.store, self.keys, self.people, batch_size=3))
         self.runner.run(start(self.store))
+        self.runner.run(self._spy())
+
+    async def _spy(self) -> None:
+        async with self.store.begin() as tx:
+            for statement in _SPY:
+                await tx.housekeep(statement)
 
     @rule(number=st.integers(0, people - 1), outcome=OUTCOMES)
     def script(self, number: int, outcome: Outcome | Exception) -> None:
@@ -221,6 +248,8 @@ class Sending(RuleBasedStateMachine):
             async with self.store.read() as tx:
                 account = await reckon(tx, self.announcement)
                 rows = await tx.rows("SELECT id, state FROM delivery")
+                moves = await tx.rows("SELECT before, after FROM spied")
+            assert {tuple(move) for move in moves} <= MOVES
             assert account.unaccounted == 0
             assert len(rows) == self.people == sum(account.deliveries.values())
             for row in rows:
