@@ -3,7 +3,6 @@
 IncidentError
 ├── BadRecord       a record cannot be read: every problem with its place and remedy (BadInput)
 ├── BadSelection    a criterion cannot be read: points at the column (BadInput)
-├── BadList         a list of affected people cannot be used at all (BadInput)
 ├── StepRefused     the life cycle does not allow this step now (Refused)
 ├── NoSuchIncident  no incident has this code (NotFound)
 └── NothingNew      a freeze would tell nobody anything new (Refused)
@@ -61,10 +60,6 @@ class BadSelection(IncidentError, BadInput):
         super().__init__(
             f"{what} (column {column})\n  {excerpt}\n  {' ' * (column - 1 - start)}^", advice=advice
         )
-
-
-class BadList(IncidentError, BadInput):
-    """A list of affected people cannot be used."""
 
 
 class StepRefused(IncidentError, Refused):

@@ -196,11 +196,6 @@ async def announcement(tx: Transaction, key: str | int, *, lock: bool = False) -
     )
 
 
-async def by_code(tx: Transaction, code: str) -> Announcement:
-    """Load the announcement that people call ``code``."""
-    return await announcement(tx, code)
-
-
 def from_json(value: Any) -> dict[str, Any]:
     """Return a JSON column's object: PostgreSQL's driver parses it, SQLite's does not."""
     return dict(orjson.loads(value) if isinstance(value, str | bytes) else value)

@@ -40,6 +40,7 @@ async def draft(
         code = f"{audience.code}/A{made + 1}"
     if await tx.scalar("SELECT 1 FROM announcement WHERE code = :code", code=code):
         raise Conflict(f"there is an announcement {code} already", advice="Choose another code.")
+    editors = frozenset(writers) - {author}
     cast = "CAST({} AS jsonb)" if tx.dialect == "postgresql" else "{}"
     rows = await tx.write_returning(
         "INSERT INTO announcement (code, revision, kind, notice, drill, audience_id, state, facts, plan,"
@@ -58,7 +59,7 @@ async def draft(
             "facts": to_json(facts),
             "plan": to_json(checked.as_json()),
             "author": author,
-            "editors": _word_set({*writers} - {author}),
+            "editors": _word_set(editors),
             "now": tx.now_us(),
         },
     )
@@ -73,6 +74,7 @@ async def draft(
                 "facts_digest": canonical_digest(facts),
                 "plan_digest": canonical_digest(checked.as_json()),
                 "drill": int(drill),
+                "editors": sorted(editors),
             },
         )
     )
@@ -117,9 +119,10 @@ async def revise(
     editors = now.editors | {*writers}
     if (changed.facts, changed.plan) != (now.facts, now.plan):
         editors |= {actor}
+    editors -= {now.author}
     await tx.write(
         "UPDATE announcement SET editors = :editors WHERE id = :id",
-        {"editors": _word_set(editors - {now.author}), "id": now.id},
+        {"editors": _word_set(editors), "id": now.id},
     )
     tx.record(
         Event(
@@ -129,6 +132,7 @@ async def revise(
                 "announcement": now.code,
                 "facts_digest": canonical_digest(changed.facts),
                 "plan_digest": canonical_digest(changed.plan.as_json()),
+                "editors": sorted(editors),
             },
         )
     )

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 from notifier import notices
 from notifier.announcements import canonical_digest
 from notifier.audiences import seal
-from notifier.audit.entry import Event
+from notifier.audit.entry import Event, Json
 from notifier.engine.planning import PlanCounts, plan
 from notifier.keys import Keys
 from notifier.preflight.making import new_dictionary
@@ -149,7 +149,7 @@ async def announcement(store: Store, keys: Keys, audience: int, details: Mapping
         await tx.insert_many("notice", (*columns, "dictionary_id", "digest", "size", "sealed"), records)
         audience_code = await tx.scalar("SELECT code FROM audience WHERE id = :id", id=audience)
         written = {"facts_digest": canonical_digest({}), "plan_digest": canonical_digest(details)}
-        by = {"actor": "operator:anna", "drill": 0}
+        by: dict[str, Json] = {"actor": "operator:anna", "drill": 0, "editors": []}
         facts = {"announcement": CODE, "audience": audience_code, **written, **by}
         tx.record(Event("announcement:drafted", facts))
         tx.record(Event("announcement:preflighted", {"announcement": CODE}))

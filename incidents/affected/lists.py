@@ -6,7 +6,6 @@ are used. People who are no customers come in where that is asked for.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -93,10 +92,6 @@ class ListResult:
     def not_kept(self) -> int:
         """Return how many rows were not used beyond those that are kept."""
         return max(0, len(self.problems) - KEPT)
-
-    def by_problem(self) -> dict[str, int]:
-        """Count the problems by kind."""
-        return dict(Counter(problem.problem for problem in self.problems))
 
 
 async def by_list(

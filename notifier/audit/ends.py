@@ -143,8 +143,8 @@ async def approvals(tx: Transaction, report: Report, entries: Iterable[Facts]) -
     )
     rows = await tx.rows(
         "SELECT n.code, a.operator, a.people, a.audience_digest, a.texts_digest, a.plan_digest, "
-        "a.channels_digest, a.expires_at, a.alone, a.reason FROM approval a "
-        "JOIN announcement n ON n.id = a.announcement_id ORDER BY a.id"
+        "a.channels_digest, a.expires_at, a.alone, a.reason, a.voided_at, n.author, n.editors "
+        "FROM approval a JOIN announcement n ON n.id = a.announcement_id ORDER BY a.id"
     )
     for row in rows:
         reason = tx.commitment("reason", row.reason) if row.alone and tx.has_keys else ""
@@ -153,5 +153,8 @@ async def approvals(tx: Transaction, report: Report, entries: Iterable[Facts]) -
             recorded[signed] -= 1
         else:
             report.add("approval-differs", f"an approval of {row.code} is not what the trail says")
+        writers = {row.author, *(row.editors or "").split()}
+        if row.operator in writers and not row.alone and row.voided_at is None:
+            report.add("approval-by-writer", f"an approval of {row.code} is by somebody who wrote in it")
     if lost := recorded.total():
         report.add("approval-lost", f"{lost} recorded approvals are not in the store as they were given")

@@ -27,8 +27,8 @@ async def announcements(tx: Transaction, report: Report, entries: Iterable[Facts
             if entry["type"] == AuditAction.ANNOUNCEMENT_DRAFTED:
                 about["author"] = facts.get("actor")
     async for part in tx.stream(
-        "SELECT n.code, u.code AS audience, n.author, n.drill, n.facts, n.plan, n.state, n.closed_because"
-        " FROM announcement n JOIN audience u ON u.id = n.audience_id ORDER BY n.id",
+        "SELECT n.code, u.code AS audience, n.author, n.editors, n.drill, n.facts, n.plan, n.state,"
+        " n.closed_because FROM announcement n JOIN audience u ON u.id = n.audience_id ORDER BY n.id",
         chunk=50,
     ):
         for row in part:
@@ -45,6 +45,7 @@ def _differing(tx: Transaction, row: Any, said: Facts) -> list[str]:
     same = {
         "its audience": row.audience == said.get("audience"),
         "its author": f"operator:{row.author}" == said.get("author"),
+        "who wrote in it besides": sorted((row.editors or "").split()) == said.get("editors"),
         "whether it is a drill": int(row.drill) == said.get("drill"),
         "its facts": _digest(row.facts) == said.get("facts_digest"),
         "its plan": _digest(row.plan) == said.get("plan_digest"),

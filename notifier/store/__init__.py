@@ -38,6 +38,10 @@ _SQLITE_PRAGMAS = (
 )
 
 
+def _no_keys() -> Keys:
+    raise BadSettings("this store was opened without the installation's keys")
+
+
 class Store:
     """The database. Make one with ``Store.open`` and close it with ``close``."""
 
@@ -72,12 +76,12 @@ class Store:
         *,
         origin: str,
         clock: Clock | None = None,
-        load_keys: Callable[[], Keys] = Keys.generate,
+        load_keys: Callable[[], Keys] = _no_keys,
     ) -> Store:
         """Open the store at a SQLAlchemy ``url`` (``sqlite+aiosqlite:///…`` or ``postgresql+psycopg://…``).
 
         ``origin`` names the audit log its entries belong to. ``load_keys`` returns the installation's keys;
-        without it commitments are made under a key that nobody keeps. Nothing is read or created yet.
+        without it no commitment can be made or compared. Nothing is read or created yet.
         """
         engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
         if engine.dialect.name == "sqlite":

@@ -14,7 +14,7 @@ from incidents.errors import StepRefused
 from incidents.freeze import freeze
 from incidents.lifecycle import Step
 from incidents.store import Incident, find, take_step
-from notifier.announcements import announcement, by_code
+from notifier.announcements import announcement
 from notifier.approvals import due_people
 from notifier.audiences import Audience
 from notifier.audit.entry import Event
@@ -64,7 +64,7 @@ class Topped:
         """Make the notices and have them approved."""
         rules = rules_of(self.settings)
         async with self.store.read() as tx:
-            number = (await by_code(tx, code)).id
+            number = (await announcement(tx, code)).id
         await Preflight(self.store, self.keys, self.settings).run(number)
         async with self.store.begin() as tx:
             await rules.approve_locales(tx, await announcement(tx, number), ["en"], operator="bob")
@@ -74,13 +74,13 @@ class Topped:
     async def count_down(self, code: str) -> None:
         """Start the countdown."""
         async with self.store.begin() as tx:
-            number = (await by_code(tx, code)).id
+            number = (await announcement(tx, code)).id
             await start_countdown(tx, rules_of(self.settings), number, operator="bob")
 
     async def fire(self, code: str) -> None:
         """Do what happens at its end."""
         async with self.store.begin() as tx:
-            await release(tx, rules_of(self.settings), (await by_code(tx, code)).id, enqueue)
+            await release(tx, rules_of(self.settings), (await announcement(tx, code)).id, enqueue)
 
     async def cancel(self, code: str) -> None:
         """End an announcement."""
@@ -145,7 +145,7 @@ async def test_a_countdown_is_checked_at_its_end(topped: Topped) -> None:
     with pytest.raises(Refused, match="goes out after"):
         await topped.fire(update)
     async with topped.store.begin() as tx:
-        await refused(tx, rules_of(topped.settings), (await by_code(tx, update)).id)
+        await refused(tx, rules_of(topped.settings), (await announcement(tx, update)).id)
     async with topped.store.read() as tx:
         assert f"goes out after {first}" in await tx.scalar("SELECT reason FROM hold WHERE kind = 'release'")
 

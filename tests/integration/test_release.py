@@ -155,7 +155,7 @@ async def test_who_wrote_the_facts_cannot_approve_what_another_drafted(case: Cas
 @pytest.mark.parametrize(
     "act",
     [
-        "UPDATE approval SET operator = 'alice'",
+        "UPDATE approval SET operator = 'carol'",
         "UPDATE approval SET people = people + 1",
         "UPDATE approval SET texts_digest = 'other'",
         "UPDATE approval SET alone = true",
@@ -180,6 +180,7 @@ async def test_a_changed_approval_is_found(case: Case, act: str, tmp_path: Path)
         ("announcement-differs", "UPDATE announcement SET state = 'cancelled', closed_because = 'x'"),
         ("announcement-differs", "UPDATE announcement SET author = 'ben'"),
         ("announcement-differs", "UPDATE announcement SET drill = NOT drill"),
+        ("announcement-differs", "UPDATE announcement SET editors = ' mallory '"),
         ("announcement-unrecorded", "UPDATE announcement SET code = 'OTHER'"),
         ("announcement-lost", "UPDATE announcement SET code = 'OTHER'"),
         ("locale-differs", "UPDATE locale_approval SET operator = 'alice'"),
@@ -193,6 +194,19 @@ async def test_changed_words_are_found(case: Case, code: str, act: str, tmp_path
     assert (await checked(log)).findings == []
     await damage(log, act)
     assert code in (await checked(log)).counts
+
+
+async def test_an_approval_by_somebody_who_wrote_in_it_is_found(case: Case, tmp_path: Path) -> None:
+    """Also where the writers were changed to hide it: the trail names them."""
+    async with case.store.begin() as tx:
+        await revise(tx, case.id, actor="alice", facts=FACTS, writers=["dora"])
+    await case.preflight()
+    log = Log.of(case.store, tmp_path)
+    await damage(log, "UPDATE announcement SET editors = ''")
+    await case.approve("dora")
+    assert set((await checked(log)).counts) == {"announcement-differs"}
+    await damage(log, "UPDATE announcement SET editors = ' dora '")
+    assert set((await checked(log)).counts) == {"approval-by-writer"}
 
 
 async def test_alone_only_where_allowed_with_a_reason_on_record(case: Case) -> None:

@@ -30,9 +30,9 @@ from tests.integration.test_sending import INLINE, RELAY_DOWN, states
 
 
 @pytest.fixture
-async def live(store_url: str) -> AsyncIterator[Store]:
+async def live(store_url: str, keys: Keys) -> AsyncIterator[Store]:
     """A store on the machine's clock."""
-    store = Store.open(store_url, origin=ORIGIN, clock=SystemClock())
+    store = Store.open(store_url, origin=ORIGIN, clock=SystemClock(), load_keys=lambda: keys)
     yield store
     await store.close()
 

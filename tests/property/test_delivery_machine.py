@@ -104,7 +104,10 @@ class Sending(RuleBasedStateMachine):
             self.runner.run(_migrate(f"sqlite+aiosqlite:///{Sending.template}"))
         shutil.copy(Sending.template, self.folder / "store.db")
         self.store = Store.open(
-            f"sqlite+aiosqlite:///{self.folder / 'store.db'}", origin=ORIGIN, clock=self.clock
+            f"sqlite+aiosqlite:///{self.folder / 'store.db'}",
+            origin=ORIGIN,
+            clock=self.clock,
+            load_keys=lambda: self.keys,
         )
         self.announcement = self.runner.run(world.released(self.store, self.keys, self.people, batch_size=3))
         self.runner.run(start(self.store))

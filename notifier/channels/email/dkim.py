@@ -66,11 +66,6 @@ class DkimSigner:
             _Key(one.domain.lower(), one.selector.lower(), _load(Path(one.key_file))) for one in settings
         )
 
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """The domains that sign."""
-        return tuple(key.domain for key in self._keys)
-
     def records(self) -> dict[str, str]:
         """Return what must be published in the DNS as TXT, by name."""
         return {f"{key.selector}._domainkey.{key.domain}": key.record() for key in self._keys}

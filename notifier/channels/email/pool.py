@@ -76,11 +76,6 @@ class Pool:
         self._quiet = asyncio.Event()
         self._closing = False
 
-    @property
-    def connections(self) -> int:
-        """How many connections are open."""
-        return len(self._sessions)
-
     def unusable(self) -> Unusable | None:
         """Say why the relay is passed over at present, if it is.
 
