@@ -76,7 +76,7 @@ async def test_a_relay_that_is_back_is_used_again() -> None:
     async with first, second, channel(relay(first.port, "first"), relay(second.port, "second")) as ready:
         after_a_pause(ready, 0)
         assert await send(ready, 5) == {(ACCEPTED, "second")}
-        while not ready._pools[0].connections:
+        while not ready._pools[0]._sessions:
             await asyncio.sleep(0)
         assert await send(ready, 5) == {(ACCEPTED, "first")}
 

@@ -8,6 +8,7 @@ import aiosmtplib
 
 from notifier.channels.email.carrier import Owner
 from notifier.channels.email.replies import Reply, Stage
+from notifier.channels.email.session import cut
 from notifier.channels.email.text import readable
 from notifier.channels.email.transfer import Offers, Transfer, Unusable, unknown
 
@@ -142,7 +143,7 @@ class PlainSession:
         if not self._gone:
             self._gone = True
             self._watch.cancel()
-            self._client.close()
+            cut(self._client)
             self._owner.gone(self, limit=limit)
 
     async def _quit(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import aiosmtplib
 from cryptography import x509
 
-from notifier.channels.email.session import SessionFailed, open_session, tls_context
+from notifier.channels.email.session import SessionFailed, cut, open_session, tls_context
 from notifier.settings import RelaySettings
 from notifier.words import amount
 
@@ -46,7 +46,7 @@ async def probe(relay: RelaySettings, helo_name: str, now: datetime) -> Probe:
         try:
             await client.quit(timeout=_GOODBYE_SECONDS)
         except (aiosmtplib.SMTPException, OSError, TimeoutError):
-            client.close()
+            cut(client)
 
 
 def _look(relay: RelaySettings, client: aiosmtplib.SMTP, now: datetime) -> Probe:
