@@ -18,6 +18,7 @@ class IncidentAction(StrEnum):
     AFFECTED_CONTACT_SUCCEEDED = "affected:contact"
     AFFECTED_EXCLUDED = "affected:excluded"
     AFFECTED_ACCOUNT_SETTLED = "affected:account-settled"
+    AFFECTED_ACCOUNT_READMITTED = "affected:account-readmitted"
     AFFECTED_READMITTED = "affected:readmitted"
     EXPOSURES_FROZEN = "audience:exposures:frozen"
     CONTACT_POINTS_COMPROMISED = "affected:compromised"

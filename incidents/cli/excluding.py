@@ -49,14 +49,16 @@ def exclude(
 
     async def act() -> Excluded | int:
         selection = Selection.read(where) if where else None
-        if account and (number or selection or readmit):
+        if account and (number or selection):
             raise BadInput("--account stands alone", advice="Exclude people by --number or --where.")
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
                 incident = await store.find(tx, code)
                 if account:
-                    return await settle_accounts(tx, incident, account, reason=because, actor=actor)
+                    return await settle_accounts(
+                        tx, incident, account, reason=because, again=readmit, actor=actor
+                    )
                 return await exclude_people(
                     tx,
                     app.load_keys(),
@@ -70,7 +72,8 @@ def exclude(
 
     done = run(act())
     if isinstance(done, int):
-        app.show({"accounts": done}, lambda: out.print(f"{amount(done, 'account')}: told otherwise."))
+        how = "waiting for somebody to tell" if readmit else "told otherwise"
+        app.show({"accounts": done}, lambda: out.print(f"{amount(done, 'account')}: {how}."))
         return
     word = "readmitted" if readmit else "excluded"
 

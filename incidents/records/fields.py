@@ -148,6 +148,17 @@ def _or_unknown(read: Callable[[object], T]) -> BeforeValidator:
     return BeforeValidator(lambda value: None if value in (None, UNKNOWN) else read(value))
 
 
+def _none_or_listed(read: Callable[[object], str]) -> BeforeValidator:
+    def entry(value: object) -> str:
+        if value == UNKNOWN:
+            raise Wrong("is the word unknown beside others", "Leave it out: customers would read it.")
+        return read(value)
+
+    return BeforeValidator(
+        lambda value: () if value in (None, UNKNOWN, [UNKNOWN], (UNKNOWN,)) else listed(entry)(value)
+    )
+
+
 def _written(value: Any) -> Any:
     if value is None:
         return UNKNOWN
@@ -205,7 +216,7 @@ CategoriesField = Annotated[
 ]
 NotesField = Annotated[
     tuple[str, ...],
-    BeforeValidator(lambda value: () if value in (None, UNKNOWN) else listed(_text)(value)),
+    _none_or_listed(_text),
     _WRITTEN,
     WithJsonSchema(_LISTED),
 ]
@@ -214,7 +225,7 @@ SaidField = Annotated[
 ]
 SaidListField = Annotated[
     tuple[str, ...],
-    BeforeValidator(lambda value: () if value in (None, UNKNOWN) else listed(_said)(value)),
+    _none_or_listed(_said),
     PlainSerializer(list),
     WithJsonSchema(_LISTED),
 ]

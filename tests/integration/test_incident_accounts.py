@@ -120,6 +120,13 @@ async def test_nothing_is_closed_over_an_account_with_nobody_to_tell(store: Stor
             await settle_accounts(tx, incident, ["B", "X"], reason="by letter", actor="alice")
         await settle_accounts(tx, incident, ["B"], reason="by letter", actor="alice")
         await untold.check(tx, incident.code, incident.id)
+    async with store.begin() as tx:
+        with pytest.raises(BadInput, match="told otherwise"):
+            await settle_accounts(tx, incident, ["X"], reason="a slip", again=True, actor="alice")
+        await settle_accounts(tx, incident, ["B"], reason="a slip", again=True, actor="alice")
+    assert await _silent(store, incident) == 1
+    async with store.begin() as tx:
+        await settle_accounts(tx, incident, ["B"], reason="by letter", actor="alice")
     await _tell(store, keys, incident, "everybody", "health")
     assert await _silent(store, incident) == 1
     assert (await entries(store, "affected:account-settled"))[0]["accounts"] == 1

@@ -37,6 +37,8 @@ def test_every_field_may_be_unknown() -> None:
         "texts: {en: {advice: unknown, measures: unknown}}",
         "texts: {en: {advice: {'*': unknown}}}",
         "internal: {notes: unknown, systems: unknown}",
+        "texts: {en: {what_happened: [unknown], advice: {'*': [unknown]}}}",
+        "internal: {notes: [unknown]}",
     ],
 )
 def test_every_part_of_a_field_may_be_unknown(content: str) -> None:
@@ -129,6 +131,12 @@ def test_every_state_can_be_left_and_reached() -> None:
     assert reached | {State.SUSPECTED} == set(State)
     assert all(possible_steps(state) for state in State)
     assert after(State.MONITORING, Step.CLOSE) is State.CLOSED
+
+
+def test_the_word_unknown_is_never_read_by_customers() -> None:
+    """Beside other entries of a list it is refused, with its place."""
+    with pytest.raises(BadRecord, match="entry 2 is the word unknown"):
+        records.read(b"texts: {en: {measures: [We closed the gap., unknown]}}")
 
 
 @pytest.mark.parametrize("content", [b"told_by_third_party:\n", b'{"told_by_third_party": null}'])
