@@ -18,12 +18,10 @@ from notifier.audit.log_key import LogKey
 from notifier.audit.verify import verify
 from notifier.cli import Application, application, err, out, run
 from notifier.cli.sending import account_table
-from notifier.cli.story import print_told
-from notifier.customers.lookup import open_profile
+from notifier.cli.story import opened, print_told
 from notifier.engine.reckoning import Account
 from notifier.errors import AuditError, NotifierError
 from notifier.store import Store
-from notifier.story import tell
 from notifier.words import amount, persons
 
 FOLDER = Path("build/demo")
@@ -160,12 +158,7 @@ async def _tell_one(home: demo.DemoHome, store: Store) -> None:
         if chosen is None:
             raise NotifierError("nobody was told anything")
         out.rule("what did we tell this customer, and when?")
-        print_told(
-            chosen.number,
-            await open_profile(tx, home.keys, chosen.id),
-            await tell(tx, home.keys, chosen.id),
-            text=False,
-        )
+        print_told(await opened(tx, home.keys, chosen.id, chosen.number), text=False)
 
 
 def _say_what_next(folder: Path, announced: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -21,8 +21,10 @@ from notifier.cli import Application, application, err, out, run
 from notifier.cli.audit import known_reference
 from notifier.cli.identity import identify
 from notifier.customers.lookup import Profile, find, open_profile
-from notifier.errors import BadInput, Conflict, NotFound, Refused
+from notifier.errors import BadInput, Conflict, NotFound, Refused, StoreError
+from notifier.keys import Keys
 from notifier.notices import grouped
+from notifier.store import Transaction
 from notifier.story import (
     AnnouncementTold,
     AttemptTold,
@@ -35,6 +37,23 @@ from notifier.story import (
 from notifier.words import amount
 
 app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who was told. ``profile`` is ``None`` of an erased person; ``damaged``: it cannot be opened."""
+
+    number: str
+    profile: Profile | None
+    damaged: bool
+    told: list[Membership]
+
+    @property
+    def name(self) -> str:
+        """The name, or why there is none."""
+        if self.profile is None:
+            return "(unreadable)" if self.damaged else "(erased)"
+        return self.profile.name
 
 
 @app.command("show")
@@ -52,17 +71,17 @@ def show(
     """Show what this person was told and when, with the servers' answers and the proof of each."""
     app = application(context)
 
-    async def act() -> tuple[str, str, Profile | None, list[Membership]]:
+    async def act() -> tuple[str, Person]:
         wanted = known_reference(reference) if reference else ""
         _refuse_existing(raw)
-        return wanted, *await _look(app, customer, operator, wanted)
+        return wanted, await _look(app, customer, operator, wanted)
 
-    wanted, number, profile, told = run(act())
+    wanted, person = run(act())
     if raw is not None:
-        run(_write(told, wanted, raw))
+        run(_write(person.told, wanted, raw))
         return
-    app.show(_plain(number, profile, told), lambda: print_told(number, profile, told, text=text))
-    if lost := unreadable(told):
+    app.show(_plain(person), lambda: print_told(person, text=text))
+    if lost := unreadable(person.told) + person.damaged:
         err.print(
             f"{amount(lost, 'value')} above cannot be opened: damaged in the store, or sealed with another "
             "key. A backup may still have them; `notifier audit verify` looks for what was changed.",
@@ -76,9 +95,7 @@ def _refuse_existing(file: Path | None) -> None:
         raise Conflict(f"{file} exists already", advice="Name a file that does not exist yet.")
 
 
-async def _look(
-    app: Application, customer: str, operator: str, reference: str
-) -> tuple[str, Profile | None, list[Membership]]:
+async def _look(app: Application, customer: str, operator: str, reference: str) -> Person:
     """Find the person, put on record that somebody looks, and open what there is."""
     keys = app.load_keys()
     async with app.store() as store:
@@ -105,8 +122,16 @@ async def _look(
         async with store.begin() as tx:
             tx.record(Event(AuditAction.CUSTOMER_SHOWN, facts))
         async with store.read() as tx:
-            profile = await open_profile(tx, keys, found[0])
-            return person.number, profile, await tell(tx, keys, found[0])
+            return await opened(tx, keys, found[0], person.number)
+
+
+async def opened(tx: Transaction, keys: Keys, customer_id: int, number: str) -> Person:
+    """Open what there is about a customer; damage in one place hides nothing else."""
+    told = await tell(tx, keys, customer_id)
+    try:
+        return Person(number, await open_profile(tx, keys, customer_id), damaged=False, told=told)
+    except StoreError:
+        return Person(number, None, damaged=True, told=told)
 
 
 _NUMBER = "SELECT number FROM customer WHERE id = :id"
@@ -145,15 +170,15 @@ def _put(file: Path, content: bytes) -> None:
         opened.write(content)
 
 
-def print_told(number: str, profile: Profile | None, told: list[Membership], *, text: bool) -> None:
+def print_told(person: Person, *, text: bool) -> None:
     """Print what a person was told; ``text`` adds the notices' text."""
-    _say(f"{number} {profile.name if profile else '(erased)'}")
-    for point in profile.points if profile else ():
+    _say(f"{person.number} {person.name}")
+    for point in person.profile.points if person.profile else ():
         said = f" ({point.state_reason})" if point.state_reason else ""
         _say(f"  {point.channel}: {point.value}, {point.state}{said}")
-    if not told:
+    if not person.told:
         out.print("Not affected by anything on record: in no frozen audience, told nothing.")
-    for membership in told:
+    for membership in person.told:
         _print_membership(membership)
         for announcement in membership.announcements:
             _print_announcement(announcement)
@@ -246,7 +271,7 @@ def _moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _plain(number: str, profile: Profile | None, told: list[Membership]) -> dict[str, Any]:
+def _plain(person: Person) -> dict[str, Any]:
     """Return the story as plain values; the messages as text, byte for byte Latin-1."""
 
     def plain(value: Any) -> Any:
@@ -258,10 +283,12 @@ def _plain(number: str, profile: Profile | None, told: list[Membership]) -> dict
             return value.decode("latin-1")
         return value.isoformat() if isinstance(value, datetime) else value
 
+    profile = person.profile
     return {
-        "number": number,
-        "erased": profile is None,
+        "number": person.number,
+        "erased": profile is None and not person.damaged,
+        "unreadable": person.damaged,
         "name": profile.name if profile else "",
         "contact_points": [asdict(point) for point in profile.points] if profile else [],
-        "memberships": [plain(asdict(one)) for one in told],
+        "memberships": [plain(asdict(one)) for one in person.told],
     }
