@@ -21,6 +21,7 @@ from incidents.records import digest
 from incidents.store import Incident
 from notifier import audiences
 from notifier.audiences import Audience, EmptyAudience
+from notifier.engine import untold
 from notifier.errors import Refused
 from notifier.keys import Keys
 from notifier.store import Dialect, Transaction
@@ -86,6 +87,8 @@ async def freeze(
         )
         if has_special:
             await growth.keep(tx, incident, made)
+        if known:
+            await untold.settle(tx, incident.code, actor=f"operator:{actor}")
     except EmptyAudience:
         if known:
             waiting = [one.code for one in await told.unannounced(tx, earlier)]

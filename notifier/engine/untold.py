@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from notifier.deliveries import State
-from notifier.engine.holds import UNTOLD, open_hold
+from notifier.engine.holds import UNTOLD, end_holds, open_hold
 from notifier.precedence import MAY_HAVE_LEFT, WAITS
 from notifier.store import Transaction
 from notifier.words import persons
@@ -112,6 +112,19 @@ async def ask_about(tx: Transaction, announcement_id: int, batch_id: int) -> Non
         batch=batch_id,
     ):
         await _open(tx, announcement_id)
+
+
+async def settle(tx: Transaction, subject: str, *, actor: str) -> None:
+    """End what ``ask`` opened about a subject where a newer audience has everybody it was about."""
+    for row in await tx.rows(
+        "SELECT h.announcement_id FROM hold h JOIN announcement a ON a.id = h.announcement_id"
+        " JOIN audience u ON u.id = a.audience_id"
+        " WHERE h.kind = :kind AND h.ended_at IS NULL AND u.subject = :subject",
+        kind=UNTOLD,
+        subject=subject,
+    ):
+        if not (await count(tx, row.announcement_id)).reachable:
+            await end_holds(tx, row.announcement_id, kinds=(UNTOLD,), actor=actor)
 
 
 async def _open(tx: Transaction, announcement_id: int) -> None:

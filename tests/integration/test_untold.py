@@ -84,11 +84,15 @@ async def test_no_incident_is_closed_over_a_corrected_address(store: Store, keys
         with pytest.raises(StepRefused, match="1 person whose notice was suppressed"):
             await take_step(tx, incident.code, Step.CLOSE, actor="alice")
         tx.record(Event("test:refused"))
+    async with store.begin() as tx:
+        number = int(await tx.scalar("SELECT id FROM announcement WHERE code = :code", code=code) or 0)
+        await untold.ask(tx, number)
+    assert await _holds(store) == ["untold"]
     newer = await _freeze(store, keys, incident)
     assert list(await members(store, newer.code)) == ["1"]
     async with store.read() as tx:
-        number = await tx.scalar("SELECT id FROM announcement WHERE code = :code", code=code)
-        assert (await untold.count(tx, int(number or 0))).ended == 0
+        assert (await untold.count(tx, number)).ended == 0
+    assert await _holds(store) == []
 
 
 async def test_an_address_that_a_freeze_would_not_use_is_another_channels_matter(
