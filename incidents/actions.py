@@ -19,6 +19,8 @@ class IncidentAction(StrEnum):
     AFFECTED_EXCLUDED = "affected:excluded"
     AFFECTED_ACCOUNT_SETTLED = "affected:account-settled"
     AFFECTED_ACCOUNT_READMITTED = "affected:account-readmitted"
+    AFFECTED_CONTACTS_LEFT = "affected:contacts-left"
+    AFFECTED_CONTACTS_BACK = "affected:contacts-back"
     AFFECTED_READMITTED = "affected:readmitted"
     EXPOSURES_FROZEN = "audience:exposures:frozen"
     CONTACT_POINTS_COMPROMISED = "affected:compromised"

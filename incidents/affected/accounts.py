@@ -18,6 +18,7 @@ from incidents.affected.staging import Staged, note_staged, open_stage, staged_p
 from incidents.affected.words import union
 from incidents.selection import Selection
 from incidents.selection.tree import Everybody
+from incidents.silence import LEFT
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.categories import ordered
@@ -196,9 +197,10 @@ async def contacts(
         "SELECT t.role, t.customer_id FROM account_contact t JOIN customer c ON c.id = t.customer_id"
         " WHERE t.account_id = :id AND c.marks NOT LIKE '% deceased %' AND c.marks NOT LIKE '% minor %'"
         " AND NOT EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :incident"
-        " AND a.customer_id = t.customer_id AND a.excluded <> '') ORDER BY t.customer_id",
+        " AND a.customer_id = t.customer_id AND a.excluded NOT IN ('', :left)) ORDER BY t.customer_id",
         id=account_id,
         incident=incident.id,
+        left=LEFT,
     )
     for role in roles:
         if ids := [row.customer_id for row in rows if row.role == role]:

@@ -9,6 +9,7 @@ from incidents.actions import IncidentAction
 from incidents.affected import rules
 from incidents.affected.accounts import ROLES, contacts, stage_contacts, with_records
 from incidents.affected.acts import keep_act
+from incidents.affected.departed import part
 from incidents.affected.staging import open_stage, staged_people
 from incidents.silence import silent
 from incidents.store import Incident
@@ -44,6 +45,7 @@ async def succeed(
     Returns them, and the numbers of those with nobody left.
     """
     moved, without = [], []
+    await part(tx, incident, actor=actor)
     await open_stage(tx)
     waiting = {
         one.id: ORDER if one.excluded else ROLES

@@ -19,6 +19,7 @@ from incidents.freeze import freeze
 from incidents.selection import Selection
 from incidents.store import Incident, find
 from notifier.audiences import Audience
+from notifier.audit.entry import Event
 from notifier.errors import BadInput
 from notifier.keys import Keys
 from notifier.store import Store
@@ -130,6 +131,38 @@ async def test_nothing_is_closed_over_an_account_with_nobody_to_tell(store: Stor
     await _tell(store, keys, incident, "everybody", "health")
     assert await _silent(store, incident) == 1
     assert (await entries(store, "affected:account-settled"))[0]["accounts"] == 1
+
+
+async def _contact(store: Store, role: str) -> None:
+    """Do what an import does to the contact's role; without one they have left the account."""
+    async with store.begin() as tx:
+        await tx.write("DELETE FROM account_contact")
+        if role:
+            await tx.write(
+                "INSERT INTO account_contact (account_id, customer_id, role) SELECT account_id, id, :role"
+                " FROM customer WHERE number = 'Z-1'",
+                {"role": role},
+            )
+        tx.record(Event("test:moved"))
+
+
+async def test_who_has_left_the_account_is_not_told_about_it(store: Store, keys: Keys) -> None:
+    """Counted as excluded, and the account waits for a contact again; who comes back is told."""
+    await add(store, keys, [OWNER, person("P", "p@example.com"), *_records("C", [1], "US", "health")])
+    incident = await declared(store)
+    await _tell(store, keys, incident, "everybody", "health")
+    await affect(store, incident, "number = P")
+    await _contact(store, "")
+    first = await members(store, (await _freeze(store, keys, incident)).code)
+    assert {number: one.state for number, one in first.items()} == {"P": "due", "Z-1": "excluded"}
+    async with store.begin() as tx:
+        with pytest.raises(StepRefused, match="1 account with nobody to tell: B"):
+            await untold.check(tx, incident.code, incident.id)
+    await _contact(store, "owner")
+    second = await members(store, (await _freeze(store, keys, incident)).code)
+    assert {number: one.state for number, one in second.items()} == {"Z-1": "due"}
+    assert [one["people"] for one in await entries(store, "affected:contacts-left")] == [1]
+    assert [one["people"] for one in await entries(store, "affected:contacts-back")] == [1]
 
 
 async def test_a_freeze_with_nobody_to_tell_says_so(store: Store, keys: Keys) -> None:
