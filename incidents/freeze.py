@@ -127,10 +127,12 @@ async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> N
 
 
 async def _source(tx: Transaction, incident: Incident, *, has_special: bool, known: bool) -> str:
-    points = await rules.about_addresses(tx, incident)
+    usable = _usable(
+        marks=await rules.any_marks(tx, incident), points=await rules.about_addresses(tx, incident)
+    )
     rows = _rows(has_special=has_special)
     chosen = (
-        f"SELECT q.*, {_point(compromised_points=points)} AS contact_point_id,"
+        f"SELECT q.*, {_point(usable)} AS contact_point_id,"
         f" {_KNOWN if known else 'NULL AS known_id'} FROM ({rows}) AS q{_KNOWN_JOIN if known else ''}"
         f" {_FENCE[tx.dialect]}"
     )
@@ -169,22 +171,20 @@ def _represented(variant: str) -> str:
     return f"({variant} IN ('guardian', 'next-of-kin'))"
 
 
-def _usable(*, compromised_points: bool) -> str:
-    """Return the condition on a contact point ``p`` that may be written to."""
-    made = (
-        "(q.compromised = '' OR q.compromised NOT LIKE '% email %')"
-        " AND (q.holder_id = q.customer_id OR NOT EXISTS (SELECT 1 FROM affected o"
-        " WHERE o.incident_id = :incident AND o.customer_id = q.holder_id"
-        " AND o.compromised LIKE '% email %'))"
-    )
-    if compromised_points:
-        made += f" AND NOT {rules.ON_POINT}"
-    return made
+def _usable(*, marks: bool, points: bool) -> str:
+    """Return the condition on a contact point ``p`` that may be written to; what nothing is marked by is
+    not asked.
+    """
+    made = ["(q.compromised = '' OR q.compromised NOT LIKE '% email %')"]
+    if marks:
+        made.append(f"NOT {rules.ON_MAILBOX}")
+    if points:
+        made.append(f"NOT {rules.ON_POINT}")
+    return " AND ".join(made)
 
 
-def _point(*, compromised_points: bool) -> str:
+def _point(usable: str) -> str:
     # A minor or a deceased person without anybody who stands for them is not written to.
-    usable = _usable(compromised_points=compromised_points)
     return (
         f"CASE WHEN NOT {_represented('q.variant')} AND {_NEEDS_ANOTHER} THEN NULL ELSE"
         f" (SELECT min(p.rank * {_RANK} + p.id) FROM contact_point p WHERE p.customer_id = q.holder_id"

@@ -74,6 +74,8 @@ async def compromise_channels(
         new += await rules.add_channel(
             tx, incident, channel, described=described, exposed=exposed, actor=actor
         )
+    if new and selection is not None and not exposed:
+        people += await rules.wards(tx, incident, selection)
     if not (people or new):
         raise BadInput("this is marked already", advice="Nothing was changed.")
     whose = " and ".join(part for part in (described, f"exposed {exposed}" if exposed else "") if part)

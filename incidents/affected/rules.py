@@ -25,11 +25,21 @@ ON_POINT = (
 )
 """The condition that a rule is about the very contact point ``p``."""
 
-# As at the freeze: a mark of the person's own, of whoever is written to for them, or on the very address.
+ON_MAILBOX = (
+    "EXISTS (SELECT 1 FROM contact_point o JOIN affected a ON a.customer_id = o.customer_id"
+    " WHERE a.incident_id = :incident AND o.channel = p.channel AND o.folded_index = p.folded_index"
+    " AND a.compromised LIKE '% ' || p.channel || ' %')"
+)
+"""The condition that somebody whose ``p.channel`` is compromised has the same mailbox or line as ``p``."""
+
+# As at the freeze: a mark of the person's own, or on the mailbox, whoever has it.
 _COMPROMISED = (
-    "EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :incident"
-    " AND a.customer_id IN (m.customer_id, p.customer_id)"
-    f" AND a.compromised LIKE '% ' || p.channel || ' %') OR {ON_POINT}"
+    "EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :incident AND a.customer_id = m.customer_id"
+    f" AND a.compromised LIKE '% ' || p.channel || ' %') OR {ON_MAILBOX} OR {ON_POINT}"
+)
+_WARDS = (
+    "FROM affected a JOIN customer w ON w.id = a.customer_id WHERE a.incident_id = :incident"
+    " AND w.guardian_id IN (SELECT c.id FROM customer c WHERE {described})"
 )
 _POINTS = "FROM compromise_rule r JOIN contact_point p ON p.folded_index = r.folded_index"
 
@@ -163,6 +173,15 @@ async def settle(
         await enforce(tx, incident, actor=actor)
 
 
+async def any_marks(tx: Transaction, incident: Incident) -> bool:
+    """Say whether a channel of anybody on the list is compromised."""
+    return bool(
+        await tx.scalar(
+            "SELECT 1 FROM affected WHERE incident_id = :id AND compromised <> '' LIMIT 1", id=incident.id
+        )
+    )
+
+
 async def about_addresses(tx: Transaction, incident: Incident) -> bool:
     """Say whether any rule is about a single address."""
     return bool(
@@ -199,7 +218,40 @@ async def _apply(tx: Transaction, incident: Incident) -> int:
             f"UPDATE affected SET compromised = compromised || ' {rule.channel} ' WHERE {where}",
             {**params, "incident": incident.id},
         )
+        if selection is not None and not rule.exposed:
+            changed += await _guardians(tx, incident, rule.channel, selection)
     return changed
+
+
+async def wards(tx: Transaction, incident: Incident, selection: Selection) -> int:
+    """Count the affected people whose guardian a selection describes."""
+    described, params = selection.condition(tx.dialect)
+    found = await tx.scalar(
+        f"SELECT count(DISTINCT a.customer_id) {_WARDS.format(described=described)}",
+        **params,
+        incident=incident.id,
+    )
+    return int(found or 0)
+
+
+async def _guardians(tx: Transaction, incident: Incident, channel: str, selection: Selection) -> int:
+    """Make rules about the addresses of guardians whom a rule describes: they are on no list themselves."""
+    described, params = selection.condition(tx.dialect)
+    return await tx.write(
+        "INSERT INTO compromise_rule"
+        " (incident_id, folded_index, channel, described, exposed, revision, actor, marked_at)"
+        " SELECT DISTINCT CAST(:incident AS bigint), p.folded_index, '', '', '', CAST(:revision AS bigint),"
+        " 'system', CAST(:now AS bigint) FROM contact_point p WHERE p.channel = :channel"
+        f" AND p.customer_id IN (SELECT w.guardian_id {_WARDS.format(described=described)})"
+        " ON CONFLICT DO NOTHING",
+        {
+            **params,
+            "incident": incident.id,
+            "revision": incident.revision,
+            "now": tx.now_us(),
+            "channel": channel,
+        },
+    )
 
 
 async def _bar(tx: Transaction, incident: Incident, *, actor: str) -> None:

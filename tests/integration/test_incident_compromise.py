@@ -142,6 +142,53 @@ async def test_a_guardians_marked_address_is_not_used_for_the_ward(
     assert set((await _frozen(store, keys, incident)).values()) == {("needs-channel", "compromised")}
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_guardian_whose_channel_is_compromised_is_not_written_to(
+    store: Store, keys: Keys, *, late: bool
+) -> None:
+    """Though they are not affected themselves; said before the freeze, or after it."""
+    parent = person("parent", "parent@example.com")
+    await add(store, keys, [parent, person("child", marks=("minor",), guardian="parent")])
+    incident = await declared(store)
+    await affect(store, incident, "number = child")
+    if late:
+        assert await _frozen(store, keys, incident) == {"child": ("due", "")}
+    async with store.begin() as tx:
+        selection = Selection.read("number = parent")
+        made = await compromise_channels(
+            tx, incident, ["email"], selection=selection, reason="x", actor="alice"
+        )
+        assert made == 1
+    if late:
+        assert await _barred(store) == 1
+    else:
+        assert await _frozen(store, keys, incident) == {"child": ("needs-channel", "compromised")}
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_compromised_mailbox_is_used_for_nobody_who_shares_it(
+    store: Store, keys: Keys, *, late: bool
+) -> None:
+    """Another customer with the same mailbox, spelled otherwise, is not written to there either."""
+    await add(store, keys, [person("C-1", "ann@example.com"), person("C-2", "Ann@Example.com")])
+    incident = await declared(store)
+    await affect(store, incident)
+    if late:
+        await _frozen(store, keys, incident)
+    async with store.begin() as tx:
+        selection = Selection.read("number = C-1")
+        await compromise_channels(tx, incident, ["email"], selection=selection, reason="x", actor="alice")
+    if late:
+        assert await _barred(store) == 2
+    else:
+        assert set((await _frozen(store, keys, incident)).values()) == {("needs-channel", "compromised")}
+
+
+async def _barred(store: Store) -> int:
+    async with store.read() as tx:
+        return int(await tx.scalar("SELECT count(*) FROM barred_member") or 0)
+
+
 async def test_employees_and_the_court_protected_are_told_like_everybody(store: Store, keys: Keys) -> None:
     """Their marks are for selections: by themselves they hold nobody back."""
     marks = ("employee", "court-protected")
