@@ -90,7 +90,7 @@ async def revise(
     plan: Mapping[str, Any] | None = None,
     writers: Collection[str] = (),
 ) -> None:
-    """Change what is said or when, before the countdown; an approval given before is void.
+    """Change what is said or when, before the countdown; an approval given before is void, if it does change.
 
     Changed facts need a new preflight; a changed plan needs a new approval only. Whoever changes it cannot
     approve it any more, nor can the ``writers`` of the facts.
@@ -104,13 +104,14 @@ async def revise(
     cast = "CAST(:value AS jsonb)" if tx.dialect == "postgresql" else ":value"
     if plan is not None:
         checked = (await _checked(tx, plan, now.audience_id)).as_json()
+    if plan is not None and checked != now.plan.as_json():
         await tx.write(
             f"UPDATE announcement SET plan = {cast}, plan_digest ="
             " CASE WHEN plan_digest = '' THEN '' ELSE :digest END WHERE id = :id",
             {"value": to_json(checked), "digest": canonical_digest(checked), "id": now.id},
         )
         await void_approvals(tx, now.id, "the plan was changed", actor=actor, state="preflighted")
-    if facts is not None:
+    if facts is not None and canonical_digest(facts) != canonical_digest(now.facts):
         await tx.write(
             f"UPDATE announcement SET facts = {cast} WHERE id = :id", {"value": to_json(facts), "id": now.id}
         )

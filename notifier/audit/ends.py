@@ -14,7 +14,7 @@ from notifier.audit.report import Facts, Report
 from notifier.deliveries import WAITING, State
 from notifier.store import Transaction
 
-WANTED = frozenset({AuditAction.ANNOUNCEMENT_APPROVED.value})
+WANTED = frozenset({AuditAction.ANNOUNCEMENT_APPROVED.value, AuditAction.ANNOUNCEMENT_APPROVAL_VOIDED.value})
 _SIGNED = ("announcement", "actor", "people", "audience_digest", "texts_digest", "plan_digest",
            "channels_digest", "expires_at")  # fmt: skip
 _UNRELEASED = frozenset({"draft", "preflighted", "approved", "countdown"})
@@ -131,7 +131,11 @@ async def holds(tx: Transaction, report: Report, course: Course) -> None:
 
 
 async def approvals(tx: Transaction, report: Report, entries: Iterable[Facts]) -> None:
-    """Check that every approval is what its entry says: who signed what, for how many; and none is lost."""
+    """Check that every approval is what its entry says: who signed what, for how many; none is lost, and
+    just those stand that no entry has voided since.
+    """
+    entries = list(entries)
+    standing = _standing(entries)
     recorded = Counter(
         (
             *(facts.get(name) for name in _SIGNED),
@@ -156,5 +160,22 @@ async def approvals(tx: Transaction, report: Report, entries: Iterable[Facts]) -
         writers = {row.author, *(row.editors or "").split()}
         if row.operator in writers and not row.alone and row.voided_at is None:
             report.add("approval-by-writer", f"an approval of {row.code} is by somebody who wrote in it")
+        if row.voided_at is None:
+            standing[row.code] -= 1
+    for code in sorted(code for code, difference in standing.items() if difference):
+        report.add("approval-standing", f"not as many approvals of {code} stand as the trail says")
     if lost := recorded.total():
         report.add("approval-lost", f"{lost} recorded approvals are not in the store as they were given")
+
+
+def _standing(entries: Iterable[Facts]) -> Counter[str]:
+    """Count, for each announcement, the approvals that its entries leave standing; each voiding is of all."""
+    standing: Counter[str] = Counter()
+    for entry in entries:
+        facts = entry.get("data")
+        code = str(facts.get("announcement")) if isinstance(facts, dict) else ""
+        if entry["type"] == AuditAction.ANNOUNCEMENT_APPROVED:
+            standing[code] += 1
+        elif entry["type"] == AuditAction.ANNOUNCEMENT_APPROVAL_VOIDED:
+            standing[code] = 0
+    return standing

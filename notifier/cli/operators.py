@@ -129,7 +129,7 @@ def end(
 
 @app.command("login")
 def login(context: typer.Context, handle: Handle) -> None:
-    """Prove who you are, and be asked again only after 15 minutes, except to approve, release or stop."""
+    """Prove who you are, and be asked again only after 15 minutes, except for what cannot be undone."""
     app = application(context)
 
     async def act() -> None:

@@ -58,13 +58,22 @@ def _require(reason: str) -> None:
 
 
 async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> None:
-    """Stop opening hand-overs. Workers look before each flush, so within a fraction of a second."""
+    """Stop opening hand-overs. Workers look before each flush, so within a fraction of a second.
+
+    What stands still for another cause, such as an order, is paused besides: the end of that cause does not
+    let it go on.
+    """
     _require(reason)
     announcement = await find(tx, code)
-    if announcement.state != "released" or announcement.control != "run":
+    if announcement.state != "released":
         raise Conflict(
             f"{code} is not being sent", advice=f"Look at it with `notifier announcements status {code}`."
         )
+    if await tx.scalar(
+        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = 'pause' AND ended_at IS NULL",
+        id=announcement.id,
+    ):
+        raise Conflict(f"{code} is paused already", advice=f"`notifier announcements resume {code}` ends it.")
     await tx.write("UPDATE announcement SET control = 'pause' WHERE id = :id", {"id": announcement.id})
     await open_hold(tx, announcement.id, kind="pause", reason=reason, owner=operator)
     facts = {

@@ -95,6 +95,20 @@ async def test_what_was_paused_besides_stays_paused(store: Store, keys: Keys) ->
     assert await _control(store, number) == "run"
 
 
+async def test_what_is_on_hold_by_order_can_be_paused_besides(store: Store, keys: Keys) -> None:
+    """Somebody who sees a mistake meanwhile stops it for good: the order's end does not let it go on."""
+    incident = await declared(store)
+    number = await world.released(store, keys, 3)
+    await _step(store, incident, Step.HOLD)
+    async with store.begin() as tx:
+        await control.pause(tx, world.CODE, operator="bob", reason="a wrong number")
+    with pytest.raises(Conflict, match="paused already"):
+        async with store.begin() as tx:
+            await control.pause(tx, world.CODE, operator="bob", reason="a wrong number")
+    await _step(store, incident, Step.RESUME)
+    assert await _control(store, number) == "pause"
+
+
 async def _control(store: Store, number: int) -> str:
     async with store.read() as tx:
         return str(await tx.scalar("SELECT control FROM announcement WHERE id = :id", id=number))

@@ -159,6 +159,7 @@ async def test_who_wrote_the_facts_cannot_approve_what_another_drafted(case: Cas
         "UPDATE approval SET people = people + 1",
         "UPDATE approval SET texts_digest = 'other'",
         "UPDATE approval SET alone = true",
+        "UPDATE approval SET voided_at = 5, voided_because = 'x'",
         "DELETE FROM approval",
     ],
 )
@@ -169,7 +170,26 @@ async def test_a_changed_approval_is_found(case: Case, act: str, tmp_path: Path)
     assert not {"approval-differs", "approval-lost"} & (await checked(log)).counts.keys()
     await damage(log, act)
     found = {code for code in (await checked(log)).counts if code.startswith("approval")}
-    assert found == {"approval-lost"} | ({"approval-differs"} if "DELETE" not in act else set())
+    if "voided" in act:
+        assert found == {"approval-standing"}
+    elif "DELETE" in act:
+        assert found == {"approval-lost", "approval-standing"}
+    else:
+        assert found == {"approval-lost", "approval-differs"}
+
+
+async def test_a_voided_approval_that_is_revived_is_found(case: Case, tmp_path: Path) -> None:
+    """Nothing could be released under it unseen; what changes nothing voids none."""
+    await case.approve()
+    async with case.store.begin() as tx:
+        await revise(tx, case.id, actor="alice", facts=FACTS)
+    log = Log.of(case.store, tmp_path)
+    assert (await case.state(), (await checked(log)).findings) == ("approved", [])
+    async with case.store.begin() as tx:
+        await revise(tx, case.id, actor="alice", facts={**FACTS, "brand": "Other"})
+    assert (await case.state(), (await checked(log)).findings) == ("draft", [])
+    await damage(log, "UPDATE approval SET voided_at = NULL, voided_because = ''")
+    assert set((await checked(log)).counts) == {"approval-standing"}
 
 
 @pytest.mark.parametrize(
