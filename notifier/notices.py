@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,8 @@ from notifier.errors import StoreError
 
 _WINDOW = -15  # Raw deflate, 32 kB window: no header, and no Adler-32 over personal bytes.
 SEAL_CONTEXT = b"notice"
+LISTED_RECORDS = 50
+"""How many records a notice lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Person:
     categories: tuple[str, ...] = ()
     new_categories: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Facts about this reader only: affected records of an account, last four digits."""
+    """Facts about this reader only: affected records, last four digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class Rendered:
     subject: str
     text: str
     html: str
+
+
+def listed(records: Sequence[str], total: int) -> list[str]:
+    """Return the first of ``total`` records, and how many more there are, in no language."""
+    first = list(records[:LISTED_RECORDS])
+    more = total - len(first)
+    return [*first, f"+ {more}"] if more > 0 else first
 
 
 def pack(recipient: str, message: bytes, dictionary: bytes) -> bytes:

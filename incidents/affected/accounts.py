@@ -25,12 +25,12 @@ from notifier.categories import ordered
 from notifier.customers.values import Role, word_set
 from notifier.errors import BadInput
 from notifier.keys import Keys
+from notifier.notices import LISTED_RECORDS, listed
 from notifier.store import Transaction
 from notifier.words import amount
 
 ROLES: tuple[str, ...] = (Role.SECURITY, Role.PRIVACY, Role.OWNER)
 EVERY_ACCOUNT = "all"
-LISTED_RECORDS = 50
 _UNION = union("affected_record.categories", "excluded.categories")
 
 
@@ -217,6 +217,4 @@ async def _records(tx: Transaction, incident: Incident, account: Account) -> lis
         incident=incident.id,
         account=account.id,
     )
-    listed = [row.number for row in rows]
-    more = account.records - len(listed)
-    return [*listed, f"+ {more}"] if more > 0 else listed
+    return listed([row.number for row in rows], account.records)

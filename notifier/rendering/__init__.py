@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from notifier.errors import BadInput
-from notifier.notices import Person, Rendered, grouped
+from notifier.notices import LISTED_RECORDS, Person, Rendered, grouped, listed
 from notifier.rendering.cohorts import Cohort, isolated, slot_or_empty, trace
 from notifier.rendering.edition import Reader, is_rtl
 from notifier.rendering.folders import Folders
@@ -88,8 +88,10 @@ class Renderer:
 
         A guardian or next of kin is never greeted by the name of the person the notice is about: that name
         becomes the subject, and ``details["reader"]``, where there is one, the name in the greeting.
+        Of many records the first are listed, then how many more there are.
         """
         order = self._press.order(notice, locale, facts)
+        person = _brief(person)
         person = _addressed(person) if person.variant in _ABOUT_ANOTHER else person
         values = [Isolated(greeting_name(person.name)), Unbroken(grouped(clean(reference)))]
         if not self._keep:
@@ -143,6 +145,14 @@ def _addressed(person: Person) -> Person:
     """Return ``person`` as the reader: the audience knows the one it is about, by whom nobody is greeted."""
     details = {"subject": greeting_name(person.name), **person.details}
     return replace(person, name=str(details.get("reader", "")), details=details)
+
+
+def _brief(person: Person) -> Person:
+    """Return ``person`` with no more records than a notice lists; an account's come so, with their count."""
+    records = person.details.get("records", ())
+    if "count" in person.details or len(records) <= LISTED_RECORDS:
+        return person
+    return replace(person, details={**person.details, "records": listed(records, len(records))})
 
 
 def _reader(person: Person, name: Any, reference: Any, details: Any) -> Reader:

@@ -124,6 +124,17 @@ def test_an_account_sees_its_records(renderer):
     assert "contact of Example GmbH" in notice.text
 
 
+@pytest.mark.parametrize(("variant", "records"), [("person", 150), ("person", 50), ("account", 150)])
+def test_of_many_records_the_first_are_listed(renderer, variant, records):
+    """Fifty, then how many more there are; an account's come with their count, as they are."""
+    details = {"records": [f"order {n}" for n in range(records)]}
+    details |= {"subject": "Example GmbH", "count": records} if variant == "account" else {}
+    text = rendered(renderer, person=Person("Bo Example", variant, ("name",), details=details)).text
+    shown = 50 if variant == "person" else records
+    assert text.count("- order ") == shown
+    assert ("- order 49\n- + 100\n" in text) == (shown < records)
+
+
 @pytest.mark.parametrize(
     ("locale", "written"), [("en", "12,345"), ("de", "12.345"), ("fr", "12\u202f345"), ("hi", "12,345")]
 )
