@@ -13,6 +13,7 @@ import orjson
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
+from incidents.affected.details import known_details
 from incidents.affected.rules import enforce
 from incidents.affected.staging import Staged, note_staged, open_stage, staged_people
 from incidents.affected.words import union
@@ -180,8 +181,11 @@ async def stage_contacts(
         "count": account.records,
     }
     exposure = Exposure(account.exposed, "given")
+    known = await known_details(tx, keys, incident, whom, via_account_id=account.id)
+    exposed = word_set(account.exposed)
     staged = [
-        Staged(one, word_set(account.exposed), details=details, via_account_id=account.id) for one in whom
+        Staged(one, exposed, details={} if known.get(one) == details else details, via_account_id=account.id)
+        for one in whom
     ]
     await note_staged(tx, keys, incident, staged, exposure, basis=basis)
 

@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
 
+from incidents.store import Incident
 from notifier.keys import Keys, SubjectKey
 from notifier.store import Transaction
 
 CONTEXT = b"member"
 """Details are sealed for the audience member they will belong to, so that a freeze copies them."""
+MOST_RECORDS = 1000
+"""Of one person altogether; their notice lists the first of them."""
+LONGEST = 200
+"""Characters of a record or a hint."""
 
 
-def added(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of a person with what is new: records add up, a hint replaces the earlier one."""
-    made = {**before, **more}
-    if records := [*before.get("records", ()), *more.get("records", ())]:
-        made["records"] = list(dict.fromkeys(records))
-    if hints := {**before.get("hints", {}), **more.get("hints", {})}:
+def added(
+    before: Mapping[str, Any], more: Mapping[str, Any], joined: Collection[str] = ()
+) -> tuple[dict[str, Any], set[str]]:
+    """Return what is known of a person with what is new, and the columns of a list that had to be cut for it.
+
+    Records add up. A hint replaces the earlier one, except of the categories ``joined``, where it joins it.
+    """
+    made, cut = {**before, **more}, set()
+    new = [record[:LONGEST] for record in more.get("records", ())]
+    if records := list(dict.fromkeys([*before.get("records", ()), *new])):
+        made["records"] = records[:MOST_RECORDS]
+        if len(records) > MOST_RECORDS or any(len(one) > LONGEST for one in more.get("records", ())):
+            cut.add("records")
+    hints = dict(before.get("hints", {}))
+    for code, hint in more.get("hints", {}).items():
+        whole = _together(hints[code], hint) if code in joined and code in hints else hint
+        hints[code] = whole[:LONGEST]
+        if len(whole) > LONGEST:
+            cut.add(f"hint {code}")
+    if hints:
         made["hints"] = hints
-    return made
+    return made, cut
+
+
+def _together(one: str, other: str) -> str:
+    return "; ".join(dict.fromkeys([*one.split("; "), *other.split("; ")]))
+
+
+async def known_details(
+    tx: Transaction, keys: Keys, incident: Incident, customers: Iterable[int], *, via_account_id: int = 0
+) -> dict[int, dict[str, Any]]:
+    """Return the details on the list of each of these customers who has any: their own, or an account's."""
+    source = tx.recordset("wanted", "v", id="bigint")
+    rows = await tx.rows(
+        f"SELECT a.customer_id, a.sealed FROM {source} JOIN affected a ON a.incident_id = :incident"
+        " AND a.customer_id = v.id AND a.via_account_id = :via",
+        incident=incident.id,
+        via=via_account_id,
+        wanted=orjson.dumps([{"id": one} for one in customers]).decode(),
+    )
+    return await open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
 
 
 async def seal_details(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from notifier.categories import CODES
 from notifier.customers.normalise.cells import folded
@@ -24,6 +24,8 @@ from notifier.store import Transaction
 Kind = Literal["number", "email", "phone"]
 KINDS: tuple[Kind, ...] = ("number", "email", "phone")
 MAX_CELL = 4000
+MAX_DETAIL = 300_000
+"""Of a cell with records: a thousand of them, each of the longest."""
 _CHUNK = 500
 _PART = 1 << 20
 _VALUE = re.compile(r"[^\s,;|%\x00-\x1f\x7f-\x9f]{1,254}|\+?[0-9][0-9 ()./-]{3,40}")
@@ -42,7 +44,8 @@ _CALLED = {
     "country": "country; land; pays; país; देश; البلد",
 }
 _MEANING = {folded(name): meaning for meaning, names in _CALLED.items() for name in names.split(";")}
-_MEANING |= {folded(f"hint {code}"): f"hint {code}" for code in CODES}
+_HINT = "hint "
+_MEANING |= {folded(f"{_HINT}{code}"): f"{_HINT}{code}" for code in CODES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,14 @@ class PeopleList:
             yield from self._lines()
             return
         for row in self._table.rows():
-            cells = tuple(cell[:MAX_CELL] for cell in row.cells)
+            cells = tuple(cell.strip()[:MAX_DETAIL] for cell in row.cells)
             if row.fault and not row.column:
                 yield Entry(row.line, cells, fault="the row cannot be read")
                 continue
             values: dict[str, str] = {}
             for meaning, cell in zip(self._meanings, cells, strict=False):
-                if meaning and (written := cell.strip()):
-                    values.setdefault(meaning, written)
+                if meaning and cell:
+                    values.setdefault(meaning, cell if _is_detail(meaning) else cell[:MAX_CELL])
             yield Entry(row.line, cells, values)
 
     def chunks(self) -> Iterator[list[Entry]]:
@@ -119,6 +122,10 @@ class PeopleList:
                 written = text.strip().removeprefix("\ufeff")
                 if written:
                     yield Entry(line, (written[:MAX_CELL],), {_kind(written): written[:MAX_CELL]})
+
+
+def _is_detail(meaning: str) -> bool:
+    return meaning == "records" or meaning.startswith(_HINT)
 
 
 def _kind(written: str) -> Kind:
@@ -153,12 +160,17 @@ def categories_of(entry: Entry) -> tuple[tuple[str, ...], bool]:
     return tuple(word for word in words if word in CODES), any(word not in CODES for word in words if word)
 
 
-def details_of(entry: Entry) -> dict[str, object]:
-    """Return the facts about this person alone: hints per data category, and records."""
+def details_of(entry: Entry) -> dict[str, Any]:
+    """Return the facts about this person alone, as they stand: hints per data category, and records."""
     hints = {
-        meaning.removeprefix("hint "): value[:200]
+        meaning.removeprefix(_HINT): value
         for meaning, value in entry.values.items()
-        if meaning.startswith("hint ")
+        if meaning.startswith(_HINT)
     }
-    records = [part.strip()[:200] for part in entry.values.get("records", "").split(";") if part.strip()][:50]
+    records = [part.strip() for part in entry.values.get("records", "").split(";") if part.strip()]
     return {**({"hints": hints} if hints else {}), **({"records": records} if records else {})}
+
+
+def cut_columns(entry: Entry) -> set[str]:
+    """Return the columns whose cell is longer than what is read of it."""
+    return {meaning for meaning, value in entry.values.items() if len(value) >= MAX_DETAIL}

@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
-from incidents.affected.details import added
-from incidents.affected.listing import KINDS, Entry, Kind, PeopleList, categories_of, details_of
+from incidents.affected.details import LONGEST, MOST_RECORDS
+from incidents.affected.gathering import Matched, gather, open_hints
+from incidents.affected.listing import KINDS, Entry, Kind, PeopleList, categories_of
 from incidents.affected.rules import read_channels, settle
-from incidents.affected.staging import NAMED, Staged, note_staged, open_stage, staged_people
+from incidents.affected.staging import NAMED, note_staged, open_stage, staged_people
 from incidents.affected.strangers import already_known, bring_in
 from incidents.store import Incident
 from notifier.audit.entry import Event
-from notifier.categories import ordered
 from notifier.customers.duplicates import search_duplicates
 from notifier.customers.lookup import Matches, match_mailboxes
-from notifier.customers.values import word_set
 from notifier.keys import Keys
 from notifier.store import Transaction
 
@@ -31,6 +30,7 @@ AMBIGUOUS = "ambiguous"
 INVALID = "invalid"
 UNKNOWN_DATA = "unknown-data"
 PARTLY_USED = "partly-used"
+SHORTENED = "shortened"
 KEPT = 10_000
 """How many lines that were not used are kept of each list."""
 NO_ADDRESS = "no-address"
@@ -40,16 +40,25 @@ REMEDIES = {
     INVALID: "The row names nobody. Fill in a number, an e-mail address or a phone number.",
     UNKNOWN_DATA: "None of its data categories is known, so it was not used. Correct them.",
     PARTLY_USED: "It was used, without a data category that is unknown. Correct that one.",
+    SHORTENED: f"It was used, but cut: a record or a category's hints have {LONGEST} characters, a person has"
+    f" {MOST_RECORDS:,} records. Shorten it; a hint uploaded anew replaces all earlier ones of its category.",
     NO_ADDRESS: "It has no e-mail address or phone number that can be read. Correct it.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """A row that could not be used."""
+    """A row that could not be used, or not whole."""
 
     entry: Entry
     problem: str
+    columns: str = ""
+    """Which of its columns had to be cut."""
+
+    @property
+    def said(self) -> str:
+        """The problem with its columns, if it is about some."""
+        return f"{self.problem} ({self.columns})" if self.columns else self.problem
 
     @property
     def line(self) -> int:
@@ -79,7 +88,7 @@ class ListResult:
     counted: Counted = field(default_factory=Counted)
     problems: list[ProblemRow] = field(default_factory=list)
     partly: list[ProblemRow] = field(default_factory=list)
-    """Rows that name, among others, a data category nobody knows; their other ones were used."""
+    """Rows that were used, but without a data category nobody knows, or with records or hints cut."""
     respelled: list[int] = field(default_factory=list)
     """Lines whose address nobody has as it stands: a customer has the same mailbox in another spelling."""
 
@@ -109,11 +118,14 @@ async def by_list(
     result = ListResult()
     digest = listed.digest(tx)
     await open_stage(tx)
+    await open_hints(tx)
     for chunk in listed.chunks():
         result.rows += len(chunk)
-        staged, problems = await _resolve(tx, keys, chunk, options, result, actor=actor)
+        matched, problems = await _resolve(tx, keys, chunk, options, result, actor=actor)
         result.problems += problems
-        if staged:
+        if matched:
+            staged, cut = await gather(tx, keys, incident, matched)
+            result.partly += [ProblemRow(entry, SHORTENED, columns) for entry, columns in cut]
             await note_staged(tx, keys, incident, staged, options.exposure, basis=f"list: {basis}")
     if result.brought_in:
         await search_duplicates(tx)
@@ -157,9 +169,9 @@ async def _resolve(
     result: ListResult,
     *,
     actor: str,
-) -> tuple[list[Staged], list[ProblemRow]]:
+) -> tuple[list[Matched], list[ProblemRow]]:
     found = {kind: await _match(tx, keys, kind, chunk, options.country) for kind in KINDS}
-    staged: dict[int, Staged] = {}
+    matched: list[Matched] = []
     problems = []
     for entry in chunk:
         key = entry.key()
@@ -180,9 +192,8 @@ async def _resolve(
             result.respelled.append(entry.line)
         if strange:
             result.partly.append(ProblemRow(entry, PARTLY_USED))
-        for customer_id in ids:
-            _stage(staged, customer_id, words, details_of(entry))
-    return list(staged.values()), problems
+        matched.append(Matched(entry, tuple(ids), words))
+    return matched, problems
 
 
 async def _known_or_new(
@@ -203,16 +214,6 @@ async def _known_or_new(
 async def _match(tx: Transaction, keys: Keys, kind: Kind, chunk: Sequence[Entry], country: str) -> Matches:
     values = list(dict.fromkeys(key[1] for entry in chunk if (key := entry.key()) and key[0] == kind))
     return await match_mailboxes(tx, keys, kind, values, country=country)
-
-
-def _stage(
-    staged: dict[int, Staged], customer_id: int, words: tuple[str, ...], details: dict[str, object]
-) -> None:
-    before = staged.get(customer_id)
-    exposed = word_set(ordered((*(before.exposed.split() if before else ()), *words)))
-    merged = added(before.details if before else {}, details)
-    usual = not words or (before is not None and before.usual)
-    staged[customer_id] = Staged(customer_id, exposed, usual, merged)
 
 
 async def _keep_problems(

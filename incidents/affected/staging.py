@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from incidents.affected import details
 from incidents.affected.acts import Counted
 from incidents.affected.criteria import Exposure
+from incidents.affected.details import seal_details
 from incidents.affected.noting import noting
 from incidents.affected.words import union
 from incidents.store import Incident
@@ -22,7 +22,10 @@ NAMED = "SELECT customer_id FROM affected_named"
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """One person named. ``exposed`` is a set of words; ``usual``: and what the act says for everybody."""
+    """One person named. ``exposed`` is a set of words; ``usual``: and what the act says for everybody.
+
+    ``details`` are the person's whole ones from now on, or none where they stay as they are.
+    """
 
     customer_id: int
     exposed: str = ""
@@ -56,7 +59,7 @@ async def note_staged(
     basis: str,
 ) -> None:
     """Note the staged people, each customer and account once; ``staged_people`` says what that changed."""
-    sealed = await _sealed(tx, keys, incident, staged)
+    sealed = await seal_details(tx, keys, {one.customer_id: one.details for one in staged if one.details})
     await tx.housekeep("DELETE FROM affected_stage")
     await tx.insert_many(
         "affected_stage",
@@ -100,30 +103,3 @@ async def staged_people(tx: Transaction) -> Counted:
         " count(CASE WHEN known AND NOT changed THEN 1 END) AS unchanged FROM affected_named"
     )
     return Counted(*row) if row else Counted()
-
-
-async def _sealed(
-    tx: Transaction, keys: Keys, incident: Incident, staged: Sequence[Staged]
-) -> dict[int, bytes]:
-    """Return the staged details sealed, with what is known already; none where they say nothing new."""
-    detailed = {one.customer_id: one for one in staged if one.details}
-    if not detailed:
-        return {}
-    source = tx.recordset("detailed", "v", id="bigint", via="bigint")
-    rows = await tx.rows(
-        f"SELECT a.customer_id, a.sealed FROM {source} JOIN affected a ON a.incident_id = :incident"
-        " AND a.customer_id = v.id AND a.via_account_id = v.via",
-        incident=incident.id,
-        detailed=orjson.dumps(
-            [{"id": one.customer_id, "via": one.via_account_id} for one in detailed.values()]
-        ).decode(),
-    )
-    known = await details.open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
-    made = {}
-    for customer_id, one in detailed.items():
-        before = known.get(customer_id, {})
-        # An account's come whole, for all acts; a person's own add up.
-        now = one.details if one.via_account_id else details.added(before, one.details)
-        if now != before:
-            made[customer_id] = now
-    return await details.seal_details(tx, keys, made)

@@ -13,7 +13,7 @@ from incidents import store
 from incidents.affected import view
 from incidents.affected.accounts import ROLES
 from incidents.affected.listing import PeopleList
-from incidents.affected.lists import KEPT
+from incidents.affected.lists import KEPT, PARTLY_USED, SHORTENED
 from incidents.affected.request import Done, Request, carry_out
 from incidents.cli.printing import Code, Who, print_marked
 from incidents.cli.problems import SHOWN, Report, Where, print_problems, write_problems
@@ -137,9 +137,12 @@ def _plain(done: Done) -> dict[str, Any]:
             "rows": done.rows.rows,
             "brought_in": done.rows.brought_in,
             "other_spelling": done.rows.respelled,
-            "unknown_categories": len(done.rows.partly),
+            "unknown_categories": sum(one.problem == PARTLY_USED for one in done.rows.partly),
+            "shortened": sum(one.problem == SHORTENED for one in done.rows.partly),
             "not_used": [{"line": one.line, "problem": one.problem} for one in done.rows.problems],
-            "partly_used": [{"line": one.line, "problem": one.problem} for one in done.rows.partly],
+            "partly_used": [
+                {"line": one.line, "problem": one.problem, "columns": one.columns} for one in done.rows.partly
+            ],
             "not_kept": done.rows.not_kept,
         }
     if done.told:
@@ -159,7 +162,7 @@ def _print(code: str, done: Done, more: dict[str, Any], report: Path | None) -> 
     )
     if counted.holding_none:
         out.print(f"{persons(counted.holding_none)} left out: none of this data is held.")
-    for name in ("accounts", "records", "brought_in", "unknown_categories"):
+    for name in ("accounts", "records", "brought_in", "unknown_categories", "shortened"):
         if plain.get(name):
             out.print(f"{name.replace('_', ' ')}: {plain[name]:,}")
     if done.rows and (lines := done.rows.respelled):

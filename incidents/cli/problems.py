@@ -27,7 +27,7 @@ Report = Annotated[
 def print_problems(problems: Sequence[ProblemRow], report: Path | None) -> None:
     """Print lines, reasons and remedies; never a value."""
     for one in problems[:SHOWN]:
-        err.print(f"line {one.line}: {one.problem}. {REMEDIES[one.problem]}", markup=False)
+        err.print(f"line {one.line}: {one.said}. {REMEDIES[one.problem]}", markup=False)
     if len(problems) > SHOWN:
         err.print(f"and {len(problems) - SHOWN} more.")
     if problems and report:
@@ -56,4 +56,4 @@ def write_problems(path: Path, headers: Sequence[str], problems: Sequence[Proble
         for one in problems:
             cells = [neutralised(cell) for cell in one.entry.cells[: len(headers)]]
             cells += [""] * (len(headers) - len(cells))
-            writer.writerow([*cells, str(one.line), one.problem, REMEDIES[one.problem]])
+            writer.writerow([*cells, str(one.line), one.said, REMEDIES[one.problem]])

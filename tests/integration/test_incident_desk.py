@@ -223,3 +223,17 @@ def test_a_freeze_names_whom_nobody_announces_to(desk: Desk) -> None:
     )[1].replace("\n", " ")
     desk.acts(*affect, "--where", "country = DE", "--exposed", "health", "--as-given")
     assert desk.acts("incidents", "freeze", code)["unannounced"] == [f"{code}/2"]
+
+
+def test_a_row_that_was_cut_ends_with_exit_code_3(desk: Desk) -> None:
+    """It is used; the line, the column and the remedy are said and written into the report."""
+    code = _declare(desk)
+    people = desk.file("l.csv", f"email,records\nnew@example.com,{'r' * 300}\n")
+    report = desk.file("r.csv", "")
+    more = ("--list", people, "--add-unknown", "--basis", "leak", "--operator", "alice", "--report", report)
+    exit_code, said = desk.say("incidents", "affect", code, *more)
+    assert exit_code == 3
+    assert "line 2: shortened (records). It was used, but cut" in said
+    assert "shortened: 1" in said
+    assert "shortened (records)" in Path(report).read_text(encoding="utf-8-sig")
+    assert desk.count("affected") == 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from incidents.affected.accounts import AccountsTold, for_accounts
 from incidents.affected.acts import Counted
@@ -22,6 +25,18 @@ async def _upload(store: Store, keys: Keys, incident: Incident, path: Path, text
     options = ListOptions("x", Exposure.read("", incident), add_unknown=True)
     async with store.begin() as tx:
         return await by_list(tx, keys, incident, PeopleList(path), options, actor="alice")
+
+
+async def _details(store: Store, keys: Keys, number: str = "C-1") -> dict[str, Any]:
+    """Return the facts about one customer alone."""
+    async with store.read() as tx:
+        row = await tx.row(
+            "SELECT a.customer_id, a.sealed FROM affected a JOIN customer c ON c.id = a.customer_id"
+            " WHERE c.number = :number",
+            number=number,
+        )
+        assert row is not None
+        return (await open_details(tx, keys, {row.customer_id: row.sealed}))[row.customer_id]
 
 
 async def test_a_list_uploaded_twice_brings_nobody_in_again(store: Store, keys: Keys, tmp_path: Path) -> None:
@@ -145,14 +160,59 @@ async def test_records_and_hints_add_up(store: Store, keys: Keys, tmp_path: Path
     await _upload(store, keys, incident, tmp_path / "l.csv", "number,records\nC-1,order 1\nC-1,order 2\n")
     text = "number,records,hint bank-account\nC-1,order 2; order 3,42\n"
     assert (await _upload(store, keys, incident, tmp_path / "l.csv", text)).counted == Counted(1, 0, 1, 0)
-    async with store.read() as tx:
-        row = await tx.row("SELECT id, sealed FROM affected")
-        assert row is not None
-        details = await open_details(tx, keys, {row.id: row.sealed}, {row.id: 1})
-    assert details[row.id] == {
+    assert await _details(store, keys) == {
         "records": ["order 1", "order 2", "order 3"],
         "hints": {"bank-account": "42"},
     }
+
+
+@pytest.mark.parametrize("sep", ["; ", "\nC-1,"])
+async def test_what_a_list_says_is_kept_in_any_layout(
+    store: Store, keys: Keys, tmp_path: Path, sep: str
+) -> None:
+    """A hundred and fifty records in one row or in as many: all are kept, and nothing is to be looked at."""
+    await add(store, keys, [person("C-1", "p1@example.com")])
+    incident = await declared(store)
+    records = [f"order {n} {'x' * 30}" for n in range(150)]
+    text = f"number,records\nC-1,{sep.join(records)}\n"
+    assert (await _upload(store, keys, incident, tmp_path / "l.csv", text)).doubtful == []
+    assert (await _details(store, keys))["records"] == records
+
+
+async def test_a_row_that_was_cut_is_used_and_reported(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """By line and column: a long record, a long hint, and each row beyond a thousand records, in any list."""
+    await add(store, keys, [person("C-1", "p1@example.com")])
+    incident = await declared(store)
+    many = "; ".join(f"order {n}" for n in range(998))
+    text = f"number,records,hint email\nC-1,{many},\nC-1,{'r' * 201},\nC-1,,{'h' * 201}\n"
+    first = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert [(one.line, one.said) for one in first.doubtful] == [
+        (3, "shortened (records)"),
+        (4, "shortened (hint email)"),
+    ]
+    more = "number,records\nC-1,a\nC-1,b\nC-1,c\n"
+    second = await _upload(store, keys, incident, tmp_path / "l.csv", more)
+    assert [(one.line, one.columns) for one in second.doubtful] == [(3, "records"), (4, "records")]
+    details = await _details(store, keys)
+    assert details["records"][998:] == ["r" * 200, "a"]
+    assert details["hints"] == {"email": "h" * 200}
+
+
+@pytest.mark.parametrize("between", [0, 600])
+async def test_hints_of_one_list_are_joined(store: Store, keys: Keys, tmp_path: Path, between: int) -> None:
+    """Two exposed bank accounts are both told, wherever their rows stand; another list corrects them."""
+    await add(store, keys, [person("C-1", "p1@example.com"), person("C-2", "p2@example.com")])
+    incident = await declared(store)
+    head, others = "number,hint bank-account\n", "C-2,\n" * between
+    await _upload(store, keys, incident, tmp_path / "l.csv", f"{head}C-1,wrong\n")
+    text = f"{head}C-1,ends in 1111\n{others}C-1,ends in 2222\nC-1,ends in 1111\n"
+    assert (await _upload(store, keys, incident, tmp_path / "l.csv", text)).doubtful == []
+    assert (await _details(store, keys))["hints"] == {"bank-account": "ends in 1111; ends in 2222"}
+    text = f"{head}C-1,{'a' * 150}\nC-1,{'b' * 150}\n"
+    long = await _upload(store, keys, incident, tmp_path / "l.csv", text)
+    assert [(one.line, one.columns) for one in long.doubtful] == [(3, "hint bank-account")]
+    await _upload(store, keys, incident, tmp_path / "l.csv", f"{head}C-1,ends in 3333\n")
+    assert (await _details(store, keys))["hints"] == {"bank-account": "ends in 3333"}
 
 
 async def test_a_mark_is_no_growth(store: Store, keys: Keys) -> None:

@@ -308,3 +308,14 @@ async def test_more_records_of_one_person_are_new(store: Store, keys: Keys, tmp_
     assert {number: (one.variant, one.new_categories) for number, one in found.items()} == {
         "0": ("update", " password-hash email ")
     }
+
+
+async def test_records_beyond_those_a_notice_lists_are_new(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """A person told of sixty records, fifty of them by name, is told that there are more."""
+    incident = await _crowd(store, keys, 2)
+    records = [f"order {n}" for n in range(61)]
+    await _upload(store, keys, incident, tmp_path / "l.csv", "; ".join(records[:60]))
+    await _freeze(store, keys, incident)
+    await _upload(store, keys, incident, tmp_path / "l.csv", "; ".join(records))
+    found = await members(store, (await _freeze(store, keys, incident)).code)
+    assert [(number, one.variant) for number, one in found.items()] == [("0", "update")]
