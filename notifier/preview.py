@@ -45,8 +45,11 @@ class Preview:
     rendered: Rendered
 
     def write(self, folder: Path) -> list[Path]:
-        """Write the parts into ``folder``, readable by the owner alone; returns the files."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Write the parts into ``folder``, readable by the owner alone; returns the files.
+
+        ``BadInput`` where they cannot be written there.
+        """
+        make_folder(folder)
         made = []
         parts = (
             ("html", self.rendered.html),
@@ -54,10 +57,28 @@ class Preview:
         )
         for suffix, content in parts:
             path = folder / f"{self.case}.{self.locale}.{suffix}"
-            path.write_text(content, encoding="utf-8", newline="\n")
-            path.chmod(0o600)
+            try:
+                path.write_text(content, encoding="utf-8", newline="\n")
+                path.chmod(0o600)
+            except OSError as error:
+                raise _unwritable(path, error) from None
             made.append(path)
         return made
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for previews, the owner's alone; ``BadInput`` where there can be none."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{path.name} cannot be written: {error.strerror}",
+        advice="Name a folder where you may write, or one that can be made.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

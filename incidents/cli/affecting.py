@@ -23,6 +23,7 @@ from notifier.cli.identity import identify
 from notifier.customers.faults import Faulty
 from notifier.customers.normalise import places
 from notifier.customers.reading import Options
+from notifier.customers.report import check_apart
 from notifier.errors import BadInput
 from notifier.words import amount, persons
 
@@ -82,6 +83,8 @@ def affect(
     app = application(context)
 
     async def act() -> tuple[Done, dict[str, Any]]:
+        if report:
+            check_apart(report, "--report", [list_file, compromised_list])
         listed = PeopleList(list_file, Options(delimiter=delimiter, encoding=encoding)) if list_file else None
         request = Request(
             basis=basis,

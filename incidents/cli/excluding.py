@@ -23,6 +23,7 @@ from incidents.cli.problems import Report, Where, print_problems, write_problems
 from incidents.selection import Selection
 from notifier.cli import PARTIAL, application, out, run
 from notifier.cli.identity import identify
+from notifier.customers.report import check_apart
 from notifier.errors import BadInput
 from notifier.words import amount, persons
 
@@ -119,6 +120,8 @@ def compromise(
             raise BadInput("name a channel, or a list of addresses", advice="Use --channel or --list.")
         if list_file and (where or exposed):
             raise BadInput("--where and --exposed go with --channel", advice="A list names single addresses.")
+        if report:
+            check_apart(report, "--report", [list_file])
         listed = PeopleList(list_file) if list_file else None
         selection = Selection.read(where) if where else None
         problems: list[ProblemRow] = []

@@ -41,14 +41,23 @@ class HighWater:
                 advice="Put back a copy of the last published checkpoint, and find out who changed it.",
             ) from None
 
+    def prepare(self) -> None:
+        """Make its folder and its lock, so that it can be raised later; ``BadInput`` where that cannot be."""
+        try:
+            os.close(self._open_lock())
+        except OSError as error:
+            raise BadInput(
+                f"{self.path.name} cannot be written: {error.strerror}",
+                advice="Name a file in a folder where you may write.",
+            ) from None
+
     def raise_to(self, note: bytes) -> None:
         """Remember ``note`` durably unless a checkpoint at least as large is on record already.
 
         On return the file and its directory entry are on disk. Several processes may do this at once.
         """
         checkpoint = Checkpoint.open(note, self._verifier)
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self._open_lock()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             known = self.read()
@@ -58,6 +67,10 @@ class HighWater:
                 _replace(self.path, note)
         finally:
             os.close(lock)
+
+    def _open_lock(self) -> int:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _replace(path: Path, content: bytes) -> None:

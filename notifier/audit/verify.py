@@ -15,7 +15,7 @@ from notifier.audit.note import Checkpoint, Verifier
 from notifier.audit.published import published
 from notifier.audit.replay import Replay
 from notifier.audit.report import Check, Report
-from notifier.errors import AuditError
+from notifier.errors import AuditError, Refused
 from notifier.store import Store
 
 LATE_SECONDS = 60
@@ -62,7 +62,13 @@ async def verify(
                 await check.run(tx, report, replay.kept)
         shown = await published(tx)
     if report.verified and shown is not None:
-        memory.raise_to(shown)
+        try:
+            memory.raise_to(shown)
+        except OSError as error:
+            raise Refused(
+                f"the trail verifies, but {memory.path.name} cannot be written: {error.strerror}",
+                advice="Make room for it, or name another file with --memory, and verify again.",
+            ) from None
     return report
 
 

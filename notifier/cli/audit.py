@@ -73,6 +73,8 @@ def verify(
         seen = HighWater(memory or app.settings.state_folder / SEEN, verifier)
         with suppress(AuditError):  # A false one is a finding; one that cannot be read ends it here.
             seen.read()
+        if memory:
+            seen.prepare()
         async with app.store() as store:
             refusal = "" if read_only or key else await _drain(app, store)
             async with store.read() as tx:

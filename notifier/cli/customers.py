@@ -32,7 +32,7 @@ from notifier.customers.normalise.rows import Rules
 from notifier.customers.reading import Options, open_table
 from notifier.customers.reading import Table as FileTable
 from notifier.customers.rehearsing import rehearse
-from notifier.customers.report import Report
+from notifier.customers.report import Report, check_apart
 from notifier.customers.sample import write_sample
 from notifier.customers.selectable import selectable_attributes
 from notifier.errors import BadInput, Refused
@@ -109,7 +109,8 @@ def import_file(
             selectable_before=before,
         )
         rules = Rules(columns, app_.clock.now().date(), _country(default_country), _order(date_order))
-        _check_problems_file(problems, file)
+        if problems:
+            check_apart(problems, "--problems", [file])
         show_mapping(app_, table, columns)
         show_attributes(columns, before)
         if dry_run:
@@ -332,12 +333,3 @@ def _order(text: str) -> DateOrder:
             advice="dmy reads 01/02/2026 as the first of February.",
         )
     return ""
-
-
-def _check_problems_file(problems: Path | None, file: Path) -> None:
-    if problems is None:
-        return
-    if problems.exists() and file.exists() and problems.samefile(file):
-        raise BadInput("--problems would overwrite the file itself", advice="Choose another file.")
-    if not problems.absolute().parent.is_dir():
-        raise BadInput(f"there is no folder for {problems.name}", advice="Create it first.")

@@ -17,7 +17,7 @@ from notifier.cli.identity import identify
 from notifier.errors import BadInput, NotifierError
 from notifier.linting import blocks, check_variant
 from notifier.notices import Person
-from notifier.preview import REFERENCE, Preview, Previews
+from notifier.preview import REFERENCE, Preview, Previews, make_folder
 from notifier.rendering import Renderer
 from notifier.words import amount
 
@@ -57,13 +57,18 @@ def preview(
     async def act() -> list[Preview]:
         async with app.store() as store:
             actor = f"operator:{await identify(app, store, operator)}"
+            if folder:  # Before the preview goes on record: nobody sees one that cannot be written.
+                make_folder(folder)
             previews = Previews(store, app.load_keys(), app.settings)
             if worst:
                 return await previews.worst(announcement, locale=locale, actor=actor)
             return [await previews.customer(announcement, customer, locale=locale, actor=actor)]
 
-    made = run(act())
-    files = {one.case: [str(path) for path in one.write(folder)] for one in made} if folder else {}
+    async def written() -> tuple[list[Preview], dict[str, list[str]]]:
+        made = await act()
+        return made, {one.case: [str(path) for path in one.write(folder)] for one in made} if folder else {}
+
+    made, files = run(written())
     app.show([_as_json(one, files) for one in made], lambda: _show(made, files))
 
 

@@ -99,6 +99,19 @@ class Report:
         ]
 
 
+def check_apart(path: Path, option: str, sources: Iterable[Path | None]) -> None:
+    """Refuse a file to be written that is one of ``sources`` or has no folder: before anything is done."""
+    for source in sources:
+        try:
+            same = source is not None and path.samefile(source)
+        except OSError:  # One of them does not exist.
+            same = False
+        if same:
+            raise BadInput(f"{option} would overwrite the file itself", advice="Choose another file.")
+    if not path.absolute().parent.is_dir():
+        raise BadInput(f"there is no folder for {path.name}", advice="Create it first.")
+
+
 def neutralised(cell: str) -> str:
     """Return a cell that no spreadsheet program takes for a formula; importing undoes it."""
     text = cell.encode("utf-8", "replace").decode() if not cell.isascii() else cell

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from incidents.app import app
 from notifier.audit.entry import Event
+from notifier.cli.audit import SEEN
 from notifier.settings import load
 from notifier.store import Store
 
@@ -79,6 +80,14 @@ def test_damage_gives_exit_code_1_and_its_name(home: Path) -> None:
     code, text = notifier(home, "--json", "audit", "verify")
     assert code == 1
     assert json.loads(text)["counts"] == {"entry-differs": 1, "guard-missing": 1}
+
+
+def test_a_memory_that_cannot_be_written_is_told(home: Path) -> None:
+    """The trail was verified, its checkpoint cannot be kept: refused, with what to do."""
+    record(home, Event("test:done", {"number": 1}))
+    (load(home).state_folder / f"{SEEN}.lock").mkdir()
+    code, text = notifier(home, "audit", "verify")
+    assert (code, "verifies, but" in text, "--memory" in text) == (1, True, True)
 
 
 def test_a_lost_memory_is_a_finding_and_nothing_is_signed(home: Path) -> None:

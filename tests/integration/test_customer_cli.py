@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -53,6 +54,17 @@ def test_bad_rows_end_with_exit_code_3(home: Path) -> None:
     assert "e-mail without @" in result.output
     assert "Line 3" in result.output
     assert not any(word in result.output for word in ("Secretname", "broken-address"))
+
+
+def test_refused_json_lines_stand_in_the_problems_file_alone(home: Path) -> None:
+    """The file has the originals, no cell a formula; the screen names none of them."""
+    file, problems = home / "people.jsonl", home / "problems.csv"
+    file.write_text('{"number": "J1"}\n=secret(1)\n{"number":"J3secret","number":"J4"}\n')
+    result = notifier(home, "customers", "import", str(file), "--yes", "--problems", str(problems))
+    assert result.exit_code == 3
+    assert "secret" not in result.output
+    with problems.open(encoding="utf-8-sig", newline="") as text:
+        assert [row[0] for row in csv.reader(text)] == ["number", "'=secret(1)", "J3secret\nJ4"]
 
 
 def test_a_guessed_encoding_is_told(home: Path) -> None:

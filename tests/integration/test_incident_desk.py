@@ -129,6 +129,28 @@ def test_rows_that_cannot_be_used_are_reported(desk: Desk) -> None:
     assert report.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("way", ["relative", "symlink", "linked-list", "compromised-list"])
+def test_a_report_never_overwrites_a_list(desk: Desk, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the file is named, wrong input comes before anything is changed, and the list stays."""
+    monkeypatch.chdir(desk.home)
+    code, people = _declare(desk), desk.file("l.csv", "id\nC-1\nC-404\n")
+    link = desk.home / "link.csv"
+    link.symlink_to(people)
+    listed, report = {
+        "relative": (people, "l.csv"),
+        "symlink": (people, str(link)),
+        "linked-list": (str(link), people),
+        "compromised-list": (people, str(link)),
+    }[way]
+    given = ["--where", "everybody", "--compromised-list"] if way == "compromised-list" else ["--list"]
+    more = ("--report", report, "--operator", "alice")
+    exit_code, said = desk.say("incidents", "affect", code, *given, listed, "--basis", "leak", *more)
+    assert (exit_code, "--report would overwrite" in said, desk.count("affected")) == (2, True, 0)
+    exit_code, said = desk.say("incidents", "compromise", code, "--list", listed, "--because", "x", *more)
+    assert (exit_code, "--report would overwrite" in said) == (2, True)
+    assert Path(people).read_text() == "id\nC-1\nC-404\n"
+
+
 def test_an_account_with_nobody_left_is_named(desk: Desk) -> None:
     """Excluding its only contact ends with exit code 3."""
 

@@ -243,6 +243,44 @@ def test_a_json_object_with_a_key_twice_is_refused(tmp_path: Path) -> None:
     assert [row.fault for row in table_of(tmp_path, '{"number": 1}\n' + deep).rows()][1] == "row-json"
 
 
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ("not json", ["not json", ""]),
+        ("[1]", ["[1]", ""]),
+        ('{"number":"J3","number":"J4"}', ["J3\nJ4", ""]),
+        ('{"number":5,"n":1e400}', ["5", "1e400"]),
+        ('{"number":5,"x":1e400}', ['{"number":5,"x":1e400}', ""]),
+        ('{"number":5,"n":"\\ud800"}', ["5", "\ud800"]),
+        ('{"number":"5"', ['{"number":"5"', ""]),
+    ],
+)
+def test_a_refused_json_line_keeps_its_original(tmp_path: Path, line: str, cells: list[str]) -> None:
+    """Its cells where each has a column, otherwise the line as it stands, in the first cell."""
+    refused = list(table_of(tmp_path, '{"number": "7", "n": 1}\n' + line + "\n").rows())[1]
+    assert refused.fault.startswith("row-json")
+    assert [*refused.cells, ""][:2] == cells
+
+
+def test_a_json_line_too_long_keeps_its_beginning(tmp_path: Path) -> None:
+    """Enough to find it by; the rows behind it are read."""
+    long = '{"number": "' + "9" * (1 << 20) + '"}'
+    found = list(table_of(tmp_path, '{"number": "7"}\n' + long + '\n{"number": "8"}\n').rows())
+    assert found[1].cells == [long[:100]]
+    assert found[2].cells == ["8"]
+
+
+def test_odd_json_objects_spoil_one_row_only(tmp_path: Path) -> None:
+    """A key without a name is a late one; what is nested deeper than can be written again is refused."""
+    deep = '{"number": 9, "n": ' + "[" * 300 + "]" * 300 + "}"
+    table = table_of(tmp_path, '{"number": "7", "n": 1, "": "x"}\n' + deep + "\n")
+    assert table.headers == ("number", "n")
+    assert [(row.fault, row.cells) for row in table.rows()] == [
+        ("column-late", ["7", "1"]),
+        ("row-json", [deep]),
+    ]
+
+
 @pytest.mark.parametrize("number", ["1e400", "-1E999", "NaN", "[Infinity]"])
 def test_a_json_number_out_of_range_is_told_as_that(tmp_path: Path, number: str) -> None:
     """The line is an object; what is wrong with it is one number."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,6 +17,15 @@ from notifier.errors import BadInput
 _SAMPLE_LINES = 1000
 _LONGEST_LINE = 1 << 20
 _DEEPEST = 4
+_SHOWN = 100
+"""Characters that are kept of a line that is too long."""
+
+
+class _Refused(NamedTuple):
+    """A line that cannot be used, and why."""
+
+    fault: str
+    text: str
 
 
 class JsonLinesTable:
@@ -36,8 +45,9 @@ class JsonLinesTable:
         for _, (_, found) in zip(range(_SAMPLE_LINES), self._objects(), strict=False):
             if isinstance(found, dict):
                 keys.update(dict.fromkeys(found))
-        self._place = {key: place for place, key in enumerate(keys)}
         self.headers = name_columns(tuple(keys), path.name)
+        # A last key without a name has no column.
+        self._place = {key: place for place, key in zip(range(len(self.headers)), keys, strict=False)}
 
     def progress(self) -> float:
         """Return the share read so far."""
@@ -47,21 +57,31 @@ class JsonLinesTable:
         """Yield one row for each line that is not empty."""
         width = len(self.headers)
         for line, found in self._objects():
-            if isinstance(found, str):
-                yield RawRow(line, [], found)
+            if isinstance(found, _Refused):
+                yield RawRow(line, self._original(found.text), found.fault)
                 continue
             cells = [""] * width
             late = ""
             for key, value in found.items():
                 place = self._place.get(key)
                 if place is None:
-                    late = key[:100]
+                    late = key[:100] or '""'
                 else:
                     cells[place] = value
             yield RawRow(line, cells, "column-late" if late else "", late)
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, str] | str]]:
-        """Yield each line's number and object, or the fault that it has."""
+    def _original(self, text: str) -> list[str]:
+        """Return a refused line to be corrected: its cells if each has a column, else as it stands."""
+        found = _salvaged(text)
+        if not found or not found.keys() <= self._place.keys():
+            return [text]
+        cells = [""] * len(self.headers)
+        for key, value in found.items():
+            cells[self._place[key]] = value
+        return cells
+
+    def _objects(self) -> Iterator[tuple[int, dict[str, str] | _Refused]]:
+        """Yield each line's number and object, or the line and why it is refused."""
         with self._path.open("rb") as file:
             number = 0
             while raw := file.readline(_LONGEST_LINE):
@@ -69,14 +89,23 @@ class JsonLinesTable:
                 if not number % 1000:
                     self._read = min(1.0, file.tell() / self.size)
                 huge = len(raw) >= _LONGEST_LINE and not raw.endswith(b"\n")
+                start = raw[: 4 * _SHOWN]
                 while huge and raw and not raw.endswith(b"\n"):
                     raw = file.readline(_LONGEST_LINE)
                 if not huge and not raw.strip():
                     continue
-                yield number, "row-json" if huge else self._object(raw)
+                if huge:
+                    yield number, _Refused("row-json", self._text(start)[:_SHOWN])
+                    continue
+                found = self._object(raw)
+                yield number, _Refused(found, self._text(raw)) if isinstance(found, str) else found
         self._read = 1.0
 
+    def _text(self, raw: bytes) -> str:
+        return raw.decode(self._encoding, errors="replace").strip()
+
     def _object(self, raw: bytes) -> dict[str, str] | str:
+        """Return a line's object, or the fault that it has."""
         if self._encoding != "utf-8" or self._damaged:
             raw = raw.decode(self._encoding, errors="replace").encode()
         try:
@@ -89,9 +118,9 @@ class JsonLinesTable:
         try:
             if raw.count(b":") > _keys(value) and _repeats(raw):
                 return "row-json-twice"
-        except RecursionError:
+            return flatten(value)
+        except (RecursionError, orjson.JSONEncodeError):  # Nested too deeply.
             return "row-json"
-        return flatten(value)
 
 
 def _keys(value: Any) -> int:
@@ -110,6 +139,22 @@ def _repeats(raw: bytes) -> bool:
 
     json.loads(raw, object_pairs_hook=see)
     return twice
+
+
+def _salvaged(text: str) -> dict[str, str] | None:
+    """Return what a refused object holds: numbers as written, all values of a key that stands twice."""
+
+    def merge(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        several: dict[str, list[Any]] = {}
+        for key, value in pairs:
+            several.setdefault(key, []).append(value)
+        return {key: values[0] if len(values) == 1 else values for key, values in several.items()}
+
+    try:
+        found = json.loads(text, object_pairs_hook=merge, parse_float=str, parse_int=str, parse_constant=str)
+        return flatten(found) if isinstance(found, dict) else None
+    except (ValueError, RecursionError, orjson.JSONEncodeError):
+        return None
 
 
 def _has_odd_number(raw: bytes) -> bool:
