@@ -266,7 +266,7 @@ class CustomerImport:
             return
         for row in chunk.raw:
             if problems := chunk.problems.get(row.line):
-                self._report.add(problems, row.cells)
+                self._report.add(problems, row.cells, row.original)
 
     async def _guardians(self, scratch: Scratch) -> None:
         """Link guardians; a row whose guardian nobody knows is reported with its original cells."""

@@ -28,7 +28,7 @@ class Numbering:
         """Return the rows that can be used; what is wrong with the others goes into ``problems``, by line."""
         header = self._column.header
         usable: list[Numbered] = []
-        for line, cells, fault, column in rows:
+        for line, cells, fault, column, _ in rows:
             if fault:
                 problems[line] = [Problem(line, column or header, fault)]
                 if FAULTS[fault].refuses:

@@ -30,7 +30,7 @@ def rehearse(table: Table, rules: Rules, report: Report, on_progress: Callable[[
                     problems.setdefault(line, []).extend(found)
             for row in chunk:
                 if row.line in problems:
-                    report.add(problems[row.line], row.cells)
+                    report.add(problems[row.line], row.cells, row.original)
             rows += len(chunk)
             on_progress(table.progress(), rows)
     report.close()

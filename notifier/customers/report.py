@@ -18,7 +18,8 @@ from notifier.customers.normalise.cells import FORMULA_STARTS
 from notifier.errors import BadInput
 
 EXAMPLES = 10
-OUR_COLUMNS = ("problem_line", "problem_columns", "problem_reasons", "problem_remedies")
+OUR_COLUMNS = ("problem_line", "problem_columns", "problem_reasons", "problem_remedies", "problem_original")
+"""Left out when the file is imported again."""
 
 
 class Report:
@@ -38,8 +39,8 @@ class Report:
         """How many rows need somebody's attention: refused, or used without some of their cells."""
         return self.refused + self.with_warnings
 
-    def add(self, problems: Sequence[Problem], cells: Sequence[str]) -> None:
-        """Note what is wrong with one row."""
+    def add(self, problems: Sequence[Problem], cells: Sequence[str], original: str = "") -> None:
+        """Note what is wrong with one row; ``original`` is one that could not be parted into cells."""
         for problem in problems:
             kind = (problem.column, problem.code)
             self.counts[kind] += 1
@@ -52,7 +53,7 @@ class Report:
         elif not all(fault.advisory for fault in faults):
             self.with_warnings += 1
         if self._path:
-            self._write(problems, cells)
+            self._write(problems, cells, original)
 
     def close(self) -> None:
         """Finish the problems file; there is none where nothing was wrong."""
@@ -60,7 +61,7 @@ class Report:
             self._file.close()
             self._file = None
 
-    def _write(self, problems: Sequence[Problem], cells: Sequence[str]) -> None:
+    def _write(self, problems: Sequence[Problem], cells: Sequence[str], original: str) -> None:
         if self._file is None:
             self._file = _create(self._path) if self._path else None
             self._row([*self._headers, *OUR_COLUMNS])
@@ -76,6 +77,7 @@ class Report:
                 "; ".join(problem.column for problem in problems),
                 "; ".join(f"{problem.fault.value_class}: {problem.fault.reason}" for problem in problems),
                 "; ".join(problem.fault.remedy for problem in problems),
+                original,
             ]
         )
 

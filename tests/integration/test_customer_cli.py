@@ -64,7 +64,10 @@ def test_refused_json_lines_stand_in_the_problems_file_alone(home: Path) -> None
     assert result.exit_code == 3
     assert "secret" not in result.output
     with problems.open(encoding="utf-8-sig", newline="") as text:
-        assert [row[0] for row in csv.reader(text)] == ["number", "'=secret(1)", "J3secret\nJ4"]
+        found = [(row["number"], row["problem_original"]) for row in csv.DictReader(text)]
+    assert found == [("", "'=secret(1)"), ("", '{"number":"J3secret","number":"J4"}')]
+    again = notifier(home, "--json", "customers", "import", str(problems), "--yes")
+    assert json.loads(again.stdout)["refused"] == 2
 
 
 def test_a_guessed_encoding_is_told(home: Path) -> None:

@@ -16,6 +16,7 @@ from notifier.customers.importing import CustomerImport
 from notifier.customers.locking import only_import
 from notifier.customers.lookup import Profile, find, open_profile
 from notifier.customers.reading import RawRow
+from notifier.customers.report import OUR_COLUMNS
 from notifier.customers.selectable import selectable_attributes
 from notifier.errors import Conflict
 from notifier.keys import Keys
@@ -177,7 +178,7 @@ async def test_the_problems_file_is_private_and_safe_and_can_be_imported(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with path.open(encoding="utf-8-sig", newline="") as file:
         header, row = list(csv.reader(file))
-    assert header[-4:] == ["problem_line", "problem_columns", "problem_reasons", "problem_remedies"]
+    assert header[-5:] == list(OUR_COLUMNS)
     assert row[:4] == ["'=1+1", '\'=HYPERLINK("x")', "nobody", "'+49 1512 3456789"]
     again = await import_text(store, keys, tmp_path, path.read_bytes())
     assert counts(again) == (0, 0, 1, 0)

@@ -58,7 +58,7 @@ class JsonLinesTable:
         width = len(self.headers)
         for line, found in self._objects():
             if isinstance(found, _Refused):
-                yield RawRow(line, self._original(found.text), found.fault)
+                yield RawRow(line, [], found.fault, original=found.text)
                 continue
             cells = [""] * width
             late = ""
@@ -69,16 +69,6 @@ class JsonLinesTable:
                 else:
                     cells[place] = value
             yield RawRow(line, cells, "column-late" if late else "", late)
-
-    def _original(self, text: str) -> list[str]:
-        """Return a refused line to be corrected: its cells if each has a column, else as it stands."""
-        found = _salvaged(text)
-        if not found or not found.keys() <= self._place.keys():
-            return [text]
-        cells = [""] * len(self.headers)
-        for key, value in found.items():
-            cells[self._place[key]] = value
-        return cells
 
     def _objects(self) -> Iterator[tuple[int, dict[str, str] | _Refused]]:
         """Yield each line's number and object, or the line and why it is refused."""
@@ -139,22 +129,6 @@ def _repeats(raw: bytes) -> bool:
 
     json.loads(raw, object_pairs_hook=see)
     return twice
-
-
-def _salvaged(text: str) -> dict[str, str] | None:
-    """Return what a refused object holds: numbers as written, all values of a key that stands twice."""
-
-    def merge(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        several: dict[str, list[Any]] = {}
-        for key, value in pairs:
-            several.setdefault(key, []).append(value)
-        return {key: values[0] if len(values) == 1 else values for key, values in several.items()}
-
-    try:
-        found = json.loads(text, object_pairs_hook=merge, parse_float=str, parse_int=str, parse_constant=str)
-        return flatten(found) if isinstance(found, dict) else None
-    except (ValueError, RecursionError, orjson.JSONEncodeError):
-        return None
 
 
 def _has_odd_number(raw: bytes) -> bool:

@@ -26,6 +26,8 @@ class RawRow(NamedTuple):
     fault: str = ""
     column: str = ""
     """Where ``fault`` is about one cell only, its column; the row is then usable."""
+    original: str = ""
+    """What stands there, where it could not be parted into cells."""
 
 
 class Table(Protocol):
