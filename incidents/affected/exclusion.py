@@ -12,6 +12,7 @@ from incidents.actions import IncidentAction
 from incidents.affected.acts import keep_act, read_note, require_open
 from incidents.affected.successors import Moved, succeed
 from incidents.selection import Selection
+from incidents.silence import LEFT
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.errors import BadInput
@@ -54,7 +55,7 @@ async def exclude(
     if bool(numbers) == (selection is not None):
         raise BadInput("name customers, or describe them", advice="Use --number or --where, one of the two.")
     who, params, what = await _described(tx, incident, numbers, selection)
-    standing = "excluded <> ''" if readmit else "excluded = ''"
+    standing = "excluded <> ''" if readmit else f"excluded IN ('', '{LEFT}')"
     own = " AND via_account_id = 0" if selection is not None and not readmit else ""
     rows = f"incident_id = :incident AND {standing}{own} AND customer_id IN ({who})"
     people, committed = await _commit(tx, rows, {**params, "incident": incident.id})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from incidents.affected.words import union
+from incidents.silence import LEFT
 from incidents.store import Incident
 from notifier.store import Dialect, Transaction
 
@@ -15,10 +16,11 @@ _BASIS = (
     " THEN affected.basis ELSE affected.basis || '; ' || excluded.basis END"
 )
 
-# Only who was named by number is excluded as a contact, and then for whatever comes later too.
+# Only who was named by number is excluded as a contact, and then for whatever comes later too; who has left
+# one account is told of all else.
 _EXCLUDED = (
     "COALESCE((SELECT max(e.excluded) FROM affected e WHERE e.incident_id = :noted_incident"
-    " AND e.customer_id = s.customer_id AND e.via_account_id <> 0), '')"
+    f" AND e.customer_id = s.customer_id AND e.via_account_id <> 0 AND e.excluded <> '{LEFT}'), '')"
 )
 
 

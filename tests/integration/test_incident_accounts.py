@@ -12,6 +12,7 @@ from incidents import untold
 from incidents.affected import view
 from incidents.affected.accounts import AccountsTold, for_accounts
 from incidents.affected.criteria import Exposure
+from incidents.affected.departed import part
 from incidents.affected.exclusion import exclude
 from incidents.affected.settling import settle_accounts
 from incidents.errors import NothingNew, StepRefused
@@ -133,15 +134,15 @@ async def test_nothing_is_closed_over_an_account_with_nobody_to_tell(store: Stor
     assert (await entries(store, "affected:account-settled"))[0]["accounts"] == 1
 
 
-async def _contact(store: Store, role: str) -> None:
+async def _contact(store: Store, role: str, account: str = "B") -> None:
     """Do what an import does to the contact's role; without one they have left the account."""
     async with store.begin() as tx:
         await tx.write("DELETE FROM account_contact")
         if role:
             await tx.write(
-                "INSERT INTO account_contact (account_id, customer_id, role) SELECT account_id, id, :role"
-                " FROM customer WHERE number = 'Z-1'",
-                {"role": role},
+                "INSERT INTO account_contact (account_id, customer_id, role) SELECT a.id, c.id, :role"
+                " FROM account a, customer c WHERE a.number = :account AND c.number = 'Z-1'",
+                {"role": role, "account": account},
             )
         tx.record(Event("test:moved"))
 
@@ -163,6 +164,44 @@ async def test_who_has_left_the_account_is_not_told_about_it(store: Store, keys:
     assert {number: one.state for number, one in second.items()} == {"Z-1": "due"}
     assert [one["people"] for one in await entries(store, "affected:contacts-left")] == [1]
     assert [one["people"] for one in await entries(store, "affected:contacts-back")] == [1]
+
+
+async def test_who_has_left_an_account_is_told_of_all_else(store: Store, keys: Keys) -> None:
+    """Of their own data, and of the account that they are a contact of now, in the same freeze."""
+    other = person("D1", "d@c.example", account=("C", "Gamma"), data_held=("health",))
+    await add(store, keys, [OWNER, other, *_records("C", [1], "US", "health")])
+    incident = await declared(store)
+    await _tell(store, keys, incident, "everybody", "health")
+    async with store.begin() as tx:
+        exposure = Exposure.read("health", incident)
+        await for_accounts(tx, keys, incident, ["C"], exposure, basis="x", actor="alice")
+    await _contact(store, "")
+    async with store.begin() as tx:
+        await part(tx, incident, actor="alice")
+    await affect(store, incident, "number = Z-1", "email")
+    await _contact(store, "owner", account="C")
+    async with store.read() as tx:
+        rows = await tx.rows("SELECT excluded FROM affected WHERE via_account_id = 0")
+    assert [row.excluded for row in rows] == [""]
+    frozen = (await members(store, (await _freeze(store, keys, incident)).code))["Z-1"]
+    assert (frozen.state, frozen.categories) == ("due", " health email ")
+
+
+async def test_who_was_excluded_while_away_stays_so(store: Store, keys: Keys) -> None:
+    """Coming back to the account does not undo what somebody said."""
+    await add(store, keys, [OWNER, person("P", "p@example.com"), *_records("C", [1], "US", "health")])
+    incident = await declared(store)
+    await _tell(store, keys, incident, "everybody", "health")
+    await affect(store, incident, "number = P")
+    await _contact(store, "")
+    await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await exclude(tx, keys, incident, numbers=["Z-1"], reason="told in person", actor="alice")
+    await _contact(store, "owner")
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+    async with store.read() as tx:
+        assert await tx.scalar("SELECT excluded FROM affected WHERE via_account_id <> 0") == "told in person"
 
 
 async def test_a_freeze_with_nobody_to_tell_says_so(store: Store, keys: Keys) -> None:
