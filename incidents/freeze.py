@@ -63,7 +63,7 @@ async def freeze(
     await told.refused(tx, "" if ask_again else incident.code)
     has_special = await special.gather(tx, keys, incident)
     if known:
-        await growth.weigh(tx, keys, incident, has_special=has_special)
+        has_special = await growth.weigh(tx, keys, incident, has_special=has_special)
     source = await _source(tx, incident, has_special=has_special, known=known)
     selection = {
         "incident": incident.code,

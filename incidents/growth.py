@@ -8,15 +8,18 @@ opened and compared here; they are few. The result stands in ``told_before``: on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from sqlalchemy import Row
 
+from incidents import special
 from incidents.actions import IncidentAction
-from incidents.affected.details import open_details, seal_details
+from incidents.affected.details import Since, open_details, seal_details, since
 from incidents.affected.words import difference
+from incidents.special import marked
 from incidents.store import Incident
 from notifier.audiences import Audience
 from notifier.audit.entry import Event
@@ -48,34 +51,42 @@ _EXPOSURE: Sequence[tuple[str, Kind]] = (
 
 @dataclass(frozen=True, slots=True)
 class _Exposure:
-    customer_id: int
+    """What is known of one person, or of an account they are a contact of, beside what was told of it."""
+
     via_account_id: int
     merged: str
     categories: str
     listed: str | None
     told: str | None
-    changed: bool
+    since: Since
 
     @property
-    def new(self) -> list[str]:
-        """What is to be told as new; changed details make all of it so, for they name no category."""
-        if self.told is None or self.changed:
-            return self.categories.split()
-        told = self.told.split()
-        return [code for code in self.categories.split() if code not in told]
+    def new(self) -> set[str]:
+        """The data categories to be told as new, as the notice has them."""
+        codes = set(self.categories.split())
+        return codes if self.told is None else codes - set(self.told.split()) | self.since.hinted & codes
 
     @property
-    def marked(self) -> dict[str, bool]:
-        """Its data categories, each with whether it is to be told as new."""
-        return {code: code in self.new for code in self.categories.split()}
+    def grown(self) -> set[str]:
+        """The categories that make it grow: records name none, so that more of them count for all."""
+        return set(self.categories.split()) if self.since.details["records_new"] else self.new
+
+    @property
+    def notice(self) -> tuple[int, dict[str, Any]]:
+        """Its part of a notice that is an update; all is new where nothing of it was told."""
+        return self.via_account_id, {**self.since.details, "categories": marked(self.categories, self.new)}
 
 
-async def weigh(tx: Transaction, keys: Keys, incident: Incident, *, has_special: bool) -> None:
-    """Bring ``told_before`` to one row a customer, with what has grown taken out of what they were told."""
-    await _details(tx, keys, incident, has_special=has_special)
+async def weigh(tx: Transaction, keys: Keys, incident: Incident, *, has_special: bool) -> bool:
+    """Bring ``told_before`` to one row a customer, with what has grown taken out of what they were told.
+
+    ``special`` has whoever is to be told other details too, then; says whether there is anybody in it.
+    """
+    has_special = await _other_details(tx, incident) or has_special
     if has_special:
-        await _several(tx, keys, incident)
+        await _compare(tx, keys, incident)
     await _differences(tx, incident)
+    return has_special
 
 
 async def keep(tx: Transaction, incident: Incident, audience: Audience) -> None:
@@ -123,86 +134,77 @@ async def _differences(tx: Transaction, incident: Incident) -> None:
     )
 
 
-async def _details(tx: Transaction, keys: Keys, incident: Incident, *, has_special: bool) -> None:
+async def _other_details(tx: Transaction, incident: Incident) -> bool:
+    """Put into ``special`` whoever else was told of details that were sealed anew since."""
+    added = await tx.housekeep(
+        "INSERT INTO special (customer_id, row_id, variant, categories, compromised, excluded, sealed)"
+        " SELECT a.customer_id, a.id, 'person', a.categories, a.compromised, a.excluded, a.sealed"
+        " FROM affected a JOIN told_before k ON k.customer_id = a.customer_id AND k.via_account_id = 0"
+        " WHERE a.incident_id = :id AND a.via_account_id = 0 AND a.excluded = '' AND a.sealed IS NOT NULL"
+        " AND k.told IS NOT NULL AND a.sealed IS DISTINCT FROM k.sealed"
+        " AND a.customer_id NOT IN (SELECT customer_id FROM special) RETURNING 1",
+        {"id": incident.id},
+    )
+    return bool(added)
+
+
+async def _compare(tx: Transaction, keys: Keys, incident: Incident) -> None:
+    """Compare, for all in ``special``, what is known with what was told, and say in their notice what is new.
+
+    Where a contact's own data stands beside an account's, one category may be new in one list and told
+    before in another.
+    """
+    await tx.make_temporary("said_anew", key="customer_id", customer_id="bigint", sealed="blob")
     after = 0
-    others = " AND a.customer_id NOT IN (SELECT customer_id FROM special)" if has_special else ""
-    while True:
-        rows = await tx.rows(
-            "SELECT a.customer_id, a.sealed, k.sealed AS before FROM affected a JOIN told_before k"
-            " ON k.customer_id = a.customer_id AND k.via_account_id = 0"
-            " WHERE a.incident_id = :id AND a.via_account_id = 0 AND a.sealed IS NOT NULL"
-            f" AND k.told IS NOT NULL AND a.sealed IS DISTINCT FROM k.sealed{others}"
-            f" AND a.customer_id > :after ORDER BY a.customer_id LIMIT {_CHUNK}",
-            id=incident.id,
-            after=after,
-        )
-        if not rows:
-            return
+    while rows := await _next(tx, incident, after):
         after = rows[-1].customer_id
-        changed = await _changed(tx, keys, {row.customer_id: (row.customer_id, row) for row in rows})
+        owners = {row.id: row.customer_id for row in rows}
+        details = await open_details(tx, keys, {row.id: row.sealed for row in rows}, owners)
+        told = {row.id: row.before for row in rows if row.told is not None}
+        before = await open_details(tx, keys, told, owners)
+        by_person: dict[int, list[_Exposure]] = defaultdict(list)
+        for row in rows:
+            by_person[row.customer_id].append(
+                _Exposure(
+                    *(row.via_account_id, row.merged, row.categories, row.listed, row.told),
+                    since(before.get(row.id, {}), details.get(row.id, {})),
+                )
+            )
+        made = {one: _together(several) for one, several in by_person.items() if _known(several)}
         await tx.housekeep(
-            "UPDATE told_before SET told = '' WHERE via_account_id = 0 AND customer_id IN"
-            f" (SELECT v.id FROM {tx.recordset('changed', 'v', id='bigint')})",
-            {"changed": orjson.dumps([{"id": one} for one in changed]).decode()},
+            "DELETE FROM told_before WHERE customer_id IN"
+            f" (SELECT v.id FROM {tx.recordset('gathered', 'v', id='bigint')})",
+            {"gathered": orjson.dumps([{"id": one} for one in by_person]).decode()},
         )
+        await tx.insert_many(
+            "told_before",
+            ("customer_id", "via_account_id", "listed", "told"),
+            ((one, 0, *said) for one, said in made.items()),
+        )
+        notices = await open_details(tx, keys, {row.customer_id: row.notice for row in rows})
+        anew = {
+            one: {**notices.get(one, {}), **special.told([exposure.notice for exposure in by_person[one]])}
+            for one, (_listed, told) in made.items()
+            if told is not None
+        }
+        sealed = await seal_details(tx, keys, anew)
+        await tx.housekeep_many("said_anew", ("customer_id", "sealed"), sealed.items())
+    await tx.housekeep(
+        "UPDATE special SET sealed = s.sealed FROM said_anew s WHERE s.customer_id = special.customer_id"
+    )
 
 
-async def _several(tx: Transaction, keys: Keys, incident: Incident) -> None:
-    rows = await tx.rows(
+async def _next(tx: Transaction, incident: Incident, after: int) -> Sequence[Row[Any]]:
+    """Return what the next people in ``special`` are told of, all of each person."""
+    return await tx.rows(
         "SELECT a.id, a.customer_id, a.via_account_id, a.categories, a.sealed, x.categories AS merged,"
-        " k.listed, k.told, k.sealed AS before FROM special x"
+        " x.sealed AS notice, k.listed, k.told, k.sealed AS before"
+        f" FROM (SELECT * FROM special WHERE customer_id > :after ORDER BY customer_id LIMIT {_CHUNK}) x"
         " JOIN affected a ON a.customer_id = x.customer_id AND a.incident_id = :id"
         " LEFT JOIN told_before k ON k.customer_id = a.customer_id AND k.via_account_id = a.via_account_id"
-        f" WHERE {_TOLD_THROUGH} ORDER BY a.via_account_id, a.id",
+        f" WHERE {_TOLD_THROUGH} ORDER BY a.customer_id, a.via_account_id, a.id",
         id=incident.id,
-    )
-    changed = await _changed(
-        tx, keys, {row.id: (row.customer_id, row) for row in rows if row.told is not None}
-    )
-    by_person: dict[int, list[_Exposure]] = defaultdict(list)
-    for row in rows:
-        by_person[row.customer_id].append(
-            _Exposure(
-                *(row.customer_id, row.via_account_id, row.merged, row.categories, row.listed, row.told),
-                row.id in changed,
-            )
-        )
-    made = [(one, 0, *_together(several)) for one, several in by_person.items() if _known(several)]
-    await tx.housekeep(
-        "DELETE FROM told_before WHERE customer_id IN"
-        f" (SELECT v.id FROM {tx.recordset('gathered', 'v', id='bigint')})",
-        {"gathered": orjson.dumps([{"id": one} for one in by_person]).decode()},
-    )
-    await tx.insert_many("told_before", ("customer_id", "via_account_id", "listed", "told"), made)
-    updated = [customer for customer, _, _, told in made if told is not None]
-    await _say_where(tx, keys, {one: by_person[one] for one in updated})
-
-
-async def _say_where(tx: Transaction, keys: Keys, exposures: Mapping[int, Sequence[_Exposure]]) -> None:
-    """Say in the details of ``special`` in which of their lists something is new: where a contact's own data
-    stands beside an account's, one category may be new in one list and told before in another.
-    """
-    rows = await tx.rows(
-        "SELECT x.customer_id, x.sealed FROM special x JOIN"
-        f" {tx.recordset('owners', 'v', id='bigint')} ON v.id = x.customer_id",
-        owners=orjson.dumps([{"id": one} for one in exposures]).decode(),
-    )
-    opened = await open_details(tx, keys, {row.customer_id: row.sealed for row in rows})
-    said = {}
-    for customer_id, details in opened.items():
-        if "own" not in details:
-            continue
-        own, *others = exposures[customer_id]  # In the order of the accounts, as the details are.
-        accounts = [
-            {**account, "categories": one.marked}
-            for account, one in zip(details["accounts"], others, strict=True)
-        ]
-        said[customer_id] = {**details, "own": own.marked, "accounts": accounts}
-    sealed = await seal_details(tx, keys, said)
-    await tx.make_temporary("said_where", key="customer_id", customer_id="bigint", sealed="blob")
-    await tx.housekeep_many("said_where", ("customer_id", "sealed"), sealed.items())
-    await tx.housekeep(
-        "UPDATE special SET sealed = w.sealed FROM said_where w WHERE w.customer_id = special.customer_id"
+        after=after,
     )
 
 
@@ -218,23 +220,8 @@ def _together(several: list[_Exposure]) -> tuple[str, str | None]:
     if own_untold or all(one.told is None for one in several):
         # Whoever has not been told of their own data gets a first notice, not an update of an account's.
         return listed, None
-    new = {code for one in several for code in one.new}
-    if not new:
+    grown = set[str]().union(*(one.grown for one in several))
+    if not grown:
         return listed, merged
-    told = word_set(ordered([code for code in merged.split() if code not in new]))
+    told = word_set(ordered([code for code in merged.split() if code not in grown]))
     return listed, told if told != merged else ""
-
-
-async def _changed(tx: Transaction, keys: Keys, rows: Mapping[int, tuple[int, Any]]) -> set[int]:
-    """Return the keys of the rows whose details are not those of ``before``, both opened."""
-    differ = {
-        key: (owner, row) for key, (owner, row) in rows.items() if _bytes(row.sealed) != _bytes(row.before)
-    }
-    owners = {key: owner for key, (owner, _row) in differ.items()}
-    now = await open_details(tx, keys, {key: row.sealed for key, (_owner, row) in differ.items()}, owners)
-    before = await open_details(tx, keys, {key: row.before for key, (_owner, row) in differ.items()}, owners)
-    return {key for key in differ if now.get(key) and now[key] != before.get(key)}
-
-
-def _bytes(sealed: Any) -> bytes | None:
-    return None if sealed is None else bytes(sealed)

@@ -7,7 +7,7 @@ reader. The result is the temporary table ``special``, which the freeze joins.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from incidents.affected.details import open_details, seal_details
@@ -105,7 +105,15 @@ async def _contacts(tx: Transaction, keys: Keys, incident: Incident) -> None:
     opened = await open_details(
         tx, keys, {row.id: row.sealed for row in rows}, {row.id: row.customer_id for row in rows}
     )
-    details = {one: _told([(row, opened.get(row.id, {})) for row in of]) for one, of in by_person.items()}
+    details = {
+        one: told(
+            [
+                (row.via_account_id, {**opened.get(row.id, {}), "categories": marked(row.categories)})
+                for row in of
+            ]
+        )
+        for one, of in by_person.items()
+    }
     sealed = await seal_details(tx, keys, details)
     await _insert(tx, (_merged(one, several, sealed.get(one)) for one, several in by_person.items()))
 
@@ -119,44 +127,44 @@ def _merged(customer_id: int, rows: list[Any], sealed: bytes | None) -> tuple[ob
     return (customer_id, rows[0].id, variant, word_set(ordered(words)), compromised, excluded, sealed)
 
 
-def _told(several: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
-    """Return the details of one notice. A reader's own data and the accounts' are kept apart in it."""
-    own = [(row, one) for row, one in several if row.via_account_id == 0]
-    if not own or len(own) == len(several):
-        return _joined([one for _row, one in several])
-    ((row, one),) = own
-    accounts = [(row, one) for row, one in several if row.via_account_id]
-    return {
-        **one,
-        "own": _codes(row),
-        "accounts": [{**one, "categories": _codes(row)} for row, one in accounts],
-    }
+def told(parts: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
+    """Return the details of one notice from those of each account (0: the reader's own), in that order.
 
-
-def _codes(row: Any) -> dict[str, bool]:
-    """Return a row's data categories as keys: unlike texts, keys are seen by the templates as they are.
-
-    Each with whether it is new since the reader was last told, which ``growth`` finds out.
+    Each has its data categories too, as ``marked`` makes them. A reader's own data and the accounts' are
+    kept apart.
     """
-    return dict.fromkeys(row.categories.split(), False)
+    own = [details for account, details in parts if account == 0]
+    if not own or len(own) == len(parts):
+        return _joined([details for _account, details in parts])
+    (details,) = own
+    return {**details, "accounts": [one for account, one in parts if account]}
+
+
+def marked(categories: str, new: Collection[str] = ()) -> dict[str, bool]:
+    """Return data categories, each with whether it is new since the reader was last told.
+
+    They are keys: unlike texts, keys are seen by the templates as they are.
+    """
+    return {code: code in new for code in categories.split()}
 
 
 def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:
-    """Join the details of several rows; with more than one account each record names its account."""
-    accounts = [one for one in several if "subject" in one]
-    if len(accounts) == 1 and len(several) == 1:
-        return accounts[0]
+    """Join the details of several accounts; each record names its account then."""
+    if len(several) == 1:
+        return several[0]
     made: dict[str, Any] = {}
     for one in several:
-        prefix = f"{one['subject']}: " if "subject" in one else ""
-        made.setdefault("records", []).extend(f"{prefix}{record}" for record in one.get("records", ()))
-        made.update(
-            {name: value for name, value in one.items() if name not in {"records", "subject", "count"}}
-        )
-    if count := sum(int(one.get("count", 0)) for one in several):
-        made["count"] = count
-    if len(accounts) == len(several):
-        made["subject"] = ", ".join(one["subject"] for one in accounts)
+        made.update(one)
+    for name in ("records", "records_new"):
+        if name in made:
+            made[name] = [f"{one['subject']}: {record}" for one in several for record in one.get(name, ())]
+    made["categories"] = {
+        code: any(one["categories"].get(code) for one in several)
+        for one in several
+        for code in one["categories"]
+    }
+    made["count"] = sum(one["count"] for one in several)
+    made["subject"] = ", ".join(one["subject"] for one in several)
     return made
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from incidents.store import Incident
 from notifier.keys import Keys, SubjectKey
+from notifier.notices import LISTED_RECORDS, listed
 from notifier.store import Transaction
 
 CONTEXT = b"member"
@@ -45,6 +47,31 @@ def added(
 
 def _together(one: str, other: str) -> str:
     return "; ".join(dict.fromkeys([*one.split("; "), *other.split("; ")]))
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Details as they are told to somebody who was told of earlier ones."""
+
+    details: dict[str, Any]
+    """With the records that are new apart from those told before."""
+    hinted: frozenset[str]
+    """Data categories whose hint is new or another one."""
+
+
+def since(before: Mapping[str, Any], now: Mapping[str, Any]) -> Since:
+    """Compare details with those told before. An account's come with the first records and their count."""
+    known, records = set(before.get("records", ())), now.get("records", [])
+    if "count" in now:
+        records = records[:LISTED_RECORDS]
+    told = [record for record in records if record in known]
+    new = [record for record in records if record not in known]
+    if "count" in now:
+        count = before.get("count", 0)
+        told, new = listed(told, count) if told else [], listed(new, now["count"] - count)
+    hints = before.get("hints", {})
+    hinted = frozenset(code for code, hint in now.get("hints", {}).items() if hints.get(code) != hint)
+    return Since({**now, "records": told, "records_new": new}, hinted)
 
 
 async def known_details(

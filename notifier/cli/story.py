@@ -193,7 +193,7 @@ def _print_membership(one: Membership) -> None:
     if one.categories:
         _say(f"  data exposed: {', '.join(one.categories)}")
     if one.new_categories:
-        _say(f"  new since the last notice: {', '.join(one.new_categories)}")
+        _say(f"  grown since the last notice: {', '.join(one.new_categories)}")
     if one.basis:
         _say(f"  known by: {one.basis}")
     if not one.announcements:

@@ -149,10 +149,14 @@ def _addressed(person: Person) -> Person:
 
 def _brief(person: Person) -> Person:
     """Return ``person`` with no more records than a notice lists; an account's come so, with their count."""
-    records = person.details.get("records", ())
-    if "count" in person.details or len(records) <= LISTED_RECORDS:
+    long = {
+        name: listed(records, len(records))
+        for name in ("records", "records_new")
+        if len(records := person.details.get(name, ())) > LISTED_RECORDS
+    }
+    if "count" in person.details or not long:
         return person
-    return replace(person, details={**person.details, "records": listed(records, len(records))})
+    return replace(person, details={**person.details, **long})
 
 
 def _reader(person: Person, name: Any, reference: Any, details: Any) -> Reader:

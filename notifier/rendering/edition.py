@@ -58,9 +58,7 @@ class Edition:
             note_missing(f"words.{reader.variant}")
         if not reader.categories:
             note_missing("person.categories")
-        # A contact's own data, where it stands beside that of accounts they are told about.
-        own = reader.details.get("own") if isinstance(reader.details, Mapping) else None
-        known, new = _apart(own) if own else _apart(_in_one_list(reader))
+        known, new = _apart(reader.details.get("categories") or _in_one_list(reader))
         texts = self._texts_for(reader.variant)
         lists = self._lists(reader.variant, (*known, *new))
         return {
@@ -75,7 +73,7 @@ class Edition:
             or reader.variant == "update"
             or bool(reader.new_categories),
             "topped_up": bool(reader.new_categories),
-            "accounts": self._accounts(reader.details.get("accounts", ())) if own else [],
+            "accounts": self._accounts(reader.details.get("accounts", ())),
             "say_account": Speaker(self.words, "account", sandbox),
             "variant": reader.variant,
             "categories": self._labelled(known, reader.details),
@@ -103,9 +101,7 @@ class Edition:
             made.append(
                 Named(
                     "account",
-                    subject=one["subject"],
-                    records=one.get("records", ()),
-                    count=one.get("count", 0),
+                    one,
                     categories=self._labelled(known, one),
                     new_categories=self._labelled(new, one),
                     **self._lists("account", (*known, *new)),
@@ -114,7 +110,7 @@ class Edition:
         return made
 
     def _labelled(self, codes: Iterable[str], details: Any) -> list[Named]:
-        hints = details.get("hints", {}) if isinstance(details, Mapping) else {}
+        hints = details.get("hints", {})
         made = []
         for code in codes:
             if code not in self.words.labels:

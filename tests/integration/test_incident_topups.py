@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -227,13 +228,15 @@ async def _accounts(store: Store, keys: Keys) -> Incident:
     return await declared(store)
 
 
-async def _account(store: Store, keys: Keys, incident: Incident, who: str, exposed: str) -> None:
+async def _account(
+    store: Store, keys: Keys, incident: Incident, who: str, exposed: str, account: str = "A"
+) -> None:
     async with store.begin() as tx:
         await for_accounts(
             tx,
             keys,
             incident,
-            ["A"],
+            [account],
             Exposure.read(exposed, incident, as_given=True),
             selection=Selection.read(f"number in ({who})"),
             basis="x",
@@ -277,45 +280,144 @@ async def test_somebody_told_in_person_is_told_of_their_account(store: Store, ke
     await _freeze(store, keys, incident)
     await _account(store, keys, incident, "a0", "health")
     assert await _top_up(store, keys, incident) == ("update", " health ")
-    async with store.read() as tx:
-        row = await tx.row(
-            "SELECT m.customer_id, m.sealed FROM audience_member m JOIN customer c ON c.id = m.customer_id"
-            " WHERE c.number = 'boss' ORDER BY m.id DESC LIMIT 1"
-        )
-        assert row is not None
-        details = (await open_details(tx, keys, {row.customer_id: row.sealed}))[row.customer_id]
-    assert details["own"] == {"health": False}
+    details = await _told(store, keys, "boss")
+    assert details["categories"] == {"health": False}
     assert details["accounts"][0]["categories"] == {"health": True}
 
 
-async def _upload(store: Store, keys: Keys, incident: Incident, path: Path, records: str) -> None:
-    path.write_text(f"number,records\n0,{records}\n")
+async def _told(store: Store, keys: Keys, number: str) -> dict[str, Any]:
+    """Return the details of this customer's newest notice."""
+    async with store.read() as tx:
+        row = await tx.row(
+            "SELECT m.customer_id, m.sealed FROM audience_member m JOIN customer c ON c.id = m.customer_id"
+            " WHERE c.number = :number ORDER BY m.id DESC LIMIT 1",
+            number=number,
+        )
+        assert row is not None
+        return (await open_details(tx, keys, {row.customer_id: row.sealed}))[row.customer_id]
+
+
+async def _upload(store: Store, keys: Keys, incident: Incident, path: Path, **columns: str) -> None:
+    values = {"number": "0", **{name.replace("_", " "): value for name, value in columns.items()}}
+    path.write_text(f"{','.join(values)}\n{','.join(values.values())}\n")
     async with store.begin() as tx:
         options = ListOptions("a leaked file", Exposure.read("", incident))
         await by_list(tx, keys, incident, PeopleList(path), options, actor="alice")
 
 
 async def test_more_records_of_one_person_are_new(store: Store, keys: Keys, tmp_path: Path) -> None:
-    """The same category with other records is told; the same list once more is not."""
+    """The same categories with another record are told, and the record by name; the same list again is not."""
     incident = await _crowd(store, keys, 2)
-    await _upload(store, keys, incident, tmp_path / "l.csv", "order 1")
+    upload = partial(_upload, store, keys, incident, tmp_path / "l.csv")
+    await upload(records="order 1")
     await _freeze(store, keys, incident)
-    await _upload(store, keys, incident, tmp_path / "l.csv", "order 1")
+    for records, before, new in (
+        ("order 1; order 2", ["order 1"], ["order 2"]),
+        ("order 3; order 2", ["order 1", "order 2"], ["order 3"]),
+    ):
+        await upload(records=records)
+        found = await members(store, (await _freeze(store, keys, incident)).code)
+        assert {number: (one.variant, one.new_categories) for number, one in found.items()} == {
+            "0": ("update", " password-hash email ")
+        }
+        told = await _told(store, keys, "0")
+        assert told["categories"] == {"password-hash": False, "email": False}
+        assert (told["records"], told["records_new"]) == (before, new)
+        await upload(records=records)
+        with pytest.raises(NothingNew):
+            await _freeze(store, keys, incident)
+
+
+async def test_another_hint_is_new_of_its_category_alone(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """So is a category beside a new record: the others, and the records known, were told before."""
+    incident = await _crowd(store, keys, 1)
+    upload = partial(_upload, store, keys, incident, tmp_path / "l.csv")
+    await upload(records="order 1", hint_email="ends in .org")
+    await _freeze(store, keys, incident)
+    await upload(hint_email="ends in .com")
+    found = await members(store, (await _freeze(store, keys, incident)).code)
+    assert found["0"].new_categories == " email "
+    told = await _told(store, keys, "0")
+    assert told["categories"] == {"password-hash": False, "email": True}
+    assert (told["records"], told["records_new"]) == (["order 1"], [])
+    await affect(store, incident, exposed="health", as_given=True)
+    await upload(records="order 2")
+    await _freeze(store, keys, incident)
+    told = await _told(store, keys, "0")
+    assert told["categories"] == {"password-hash": False, "health": True, "email": False}
+    assert (told["records"], told["records_new"]) == (["order 1"], ["order 2"])
+
+
+async def test_a_guardian_is_told_what_is_new(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Of the ward's records too, and by the ward's name still."""
+    await add(
+        store,
+        keys,
+        [person("G", "g@example.com"), person("0", "c@example.com", marks=("minor",), guardian="G")],
+    )
+    incident = await declared(store)
+    await affect(store, incident, "number = 0")
+    upload = partial(_upload, store, keys, incident, tmp_path / "l.csv")
+    await upload(records="order 1")
+    await _freeze(store, keys, incident)
+    before = await _told(store, keys, "0")
+    await upload(records="order 2")
+    assert (await members(store, (await _freeze(store, keys, incident)).code))["0"].variant == "guardian"
+    told = await _told(store, keys, "0")
+    assert (told["records"], told["records_new"]) == (["order 1"], ["order 2"])
+    assert {name: told.get(name) for name in ("subject", "reader")} == {
+        name: before.get(name) for name in ("subject", "reader")
+    }
     with pytest.raises(NothingNew):
         await _freeze(store, keys, incident)
-    await _upload(store, keys, incident, tmp_path / "l.csv", "order 1; order 2")
-    found = await members(store, (await _freeze(store, keys, incident)).code)
-    assert {number: (one.variant, one.new_categories) for number, one in found.items()} == {
-        "0": ("update", " password-hash email ")
-    }
+
+
+async def test_an_account_is_told_which_records_are_new(store: Store, keys: Keys) -> None:
+    """Also where there are more than a notice lists; another name of the account is nothing new."""
+    people = [person(f"a{n:02}", f"a{n}@a.example", account=("A", "Alpha")) for n in range(70)]
+    await add(store, keys, [person("boss", "boss@a.example", account=("A", "Alpha", "owner")), *people])
+    incident = await declared(store)
+    await _account(store, keys, incident, ", ".join(f"a{n:02}" for n in range(1, 61)), "health")
+    await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await tx.write("UPDATE account SET name = 'Alpha and Sons'")
+        tx.record(Event("test:renamed"))
+    await _account(store, keys, incident, "a01", "health")
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+    await _account(store, keys, incident, "a00, a65, a66", "health")
+    assert await _top_up(store, keys, incident) == ("account", " health ")
+    told = await _told(store, keys, "boss")
+    assert (told["subject"], told["count"], told["categories"]) == ("Alpha and Sons", 63, {"health": False})
+    assert told["records_new"] == ["a00", "+ 2"]
+    assert told["records"] == [*(f"a{n:02}" for n in range(1, 50)), "+ 11"]
+
+
+async def test_a_contact_of_two_accounts_is_told_whose_records_are_new(store: Store, keys: Keys) -> None:
+    """Each record by its account: of one that nothing was told about, all of them."""
+    incident = await _accounts(store, keys)
+    await _account(store, keys, incident, "a0", "health")
+    await _freeze(store, keys, incident)
+    await add(store, keys, [person("b0", "b0@b.example", account=("B", "Beta"))])
+    async with store.begin() as tx:
+        await tx.write(
+            "INSERT INTO account_contact (account_id, customer_id, role) SELECT a.id, c.id, 'owner'"
+            " FROM account a, customer c WHERE a.number = 'B' AND c.number = 'boss'"
+        )
+        tx.record(Event("test:contact"))
+    await _account(store, keys, incident, "b0", "health", account="B")
+    assert await _top_up(store, keys, incident) == ("account", " health ")
+    told = await _told(store, keys, "boss")
+    assert (told["records"], told["records_new"], told["count"]) == (["Alpha: a0"], ["Beta: b0"], 2)
+    assert told["subject"] == "Alpha, Beta"
 
 
 async def test_records_beyond_those_a_notice_lists_are_new(store: Store, keys: Keys, tmp_path: Path) -> None:
     """A person told of sixty records, fifty of them by name, is told that there are more."""
     incident = await _crowd(store, keys, 2)
     records = [f"order {n}" for n in range(61)]
-    await _upload(store, keys, incident, tmp_path / "l.csv", "; ".join(records[:60]))
+    await _upload(store, keys, incident, tmp_path / "l.csv", records="; ".join(records[:60]))
     await _freeze(store, keys, incident)
-    await _upload(store, keys, incident, tmp_path / "l.csv", "; ".join(records))
+    await _upload(store, keys, incident, tmp_path / "l.csv", records="; ".join(records))
     found = await members(store, (await _freeze(store, keys, incident)).code)
     assert [(number, one.variant) for number, one in found.items()] == [("0", "update")]

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -342,7 +343,7 @@ def test_a_contact_affected_in_person_has_two_lists(renderer, locale):
         "records": ["R-17"],
         "count": 1,
     }
-    details = {"own": {"name": False}, "accounts": [account], "records": ["order 9"]}
+    details = {"categories": {"name": False}, "accounts": [account], "records": ["order 9"]}
     person = Person("Bo Example", "update", ("name", "password", "health"), ("health",), details)
     notice = rendered(renderer, locale, person=person)
     words = renderer.words(NOTICE, locale)
@@ -363,6 +364,34 @@ def test_a_contact_affected_in_person_has_two_lists(renderer, locale):
         words.labels["password"],
     )
     assert theirs.index(new) < theirs.index(before) < theirs.index(known)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_an_update_names_the_records_that_are_new(renderer, locale):
+    """They stand first, those told before below, with the data that was told before; long lists are cut."""
+    details = {
+        "categories": {"name": False, "bank-account": True},
+        "hints": {"bank-account": "ends in 1234"},
+        "records": [f"order {n}" for n in range(60)],
+        "records_new": [f"parcel {n}" for n in range(60)],
+    }
+    person = Person("Bo", "update", ("name", "bank-account"), ("name", "bank-account"), details)
+    notice = rendered(renderer, locale, person=person)
+    text, page = (re.sub("[\u2066-\u2069]", "", part) for part in (notice.text, notice.html))
+    words = renderer.words(NOTICE, locale)
+    wanted = [words.plain["information_new"], f"- {words.labels['bank-account']} (ends in 1234)\n"]
+    wanted += [words.plain["information_before"], f"- {words.labels['name']}\n"]
+    wanted += [words.plain["records_new"], "- parcel 49\n", "- + 10\n"]
+    wanted += [words.plain["records_before"], "- order 49\n", "- + 10\n"]
+    places = [text.index(one) for one in wanted[:-1]]
+    assert places == sorted(places)
+    assert text.count("- + 10\n") == 2 == len(re.findall("<li>.*\\+ 10.*</li>", page))
+    for absent in (words.plain["records_intro"], "parcel 50", "order 50"):
+        assert absent not in text
+    nothing = {**details, "records_new": []}
+    text = rendered(renderer, locale, person=replace(person, details=nothing)).text
+    assert words.plain["records_new"] not in text
+    assert words.plain["records_before"] in text
 
 
 @pytest.mark.parametrize("locale", LOCALES)
