@@ -102,9 +102,10 @@ async def revise(
             advice="Stop the countdown first." if now.state == "countdown" else "Correct it with a new one.",
         )
     cast = "CAST(:value AS jsonb)" if tx.dialect == "postgresql" else ":value"
-    if plan is not None:
-        checked = (await _checked(tx, plan, now.audience_id)).as_json()
-    if plan is not None and checked != now.plan.as_json():
+    if (
+        plan is not None
+        and (checked := (await _checked(tx, plan, now.audience_id)).as_json()) != now.plan.as_json()
+    ):
         await tx.write(
             f"UPDATE announcement SET plan = {cast}, plan_digest ="
             " CASE WHEN plan_digest = '' THEN '' ELSE :digest END WHERE id = :id",

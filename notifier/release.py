@@ -13,7 +13,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.drafts import draft, revise, set_state, void_approvals
 from notifier.engine import untold
-from notifier.engine.holds import end_holds, open_hold
+from notifier.engine.holds import end_holds, is_open, open_hold
 from notifier.errors import Refused
 from notifier.store import Transaction
 
@@ -43,7 +43,7 @@ async def start_countdown(tx: Transaction, rules: Rules, announcement_id: int, *
     now = await announcement(tx, announcement_id, lock=True)
     if now.state != "approved":
         raise Refused(f"{now.code} is in state {now.state}, not approved", advice=next_step(now))
-    if await _ordered(tx, now.id):
+    if await is_open(tx, now.id, ORDER):
         raise Refused(
             f"{now.code} is on hold by order", advice="It can be released once the order has ended."
         )
@@ -113,7 +113,7 @@ async def release(
     now = await announcement(tx, announcement_id, lock=True)
     if now.state != "countdown":
         raise Refused(f"{now.code} is in state {now.state}: there is nothing to release")
-    if await _ordered(tx, now.id):
+    if await is_open(tx, now.id, ORDER):
         raise Refused(f"{now.code} was not released: it is on hold by order")
     await precedence.check(tx, now)
     given = await approval(tx, now.id)
@@ -150,13 +150,3 @@ async def refused(tx: Transaction, rules: Rules, announcement_id: int) -> None:
     state = "draft" if "the texts" in problem or "the audience" in problem else "preflighted"
     await void_approvals(tx, now.id, reason, state=state)
     await open_hold(tx, now.id, kind=REFUSED, reason=reason, owner=now.author)
-
-
-async def _ordered(tx: Transaction, announcement_id: int) -> bool:
-    return bool(
-        await tx.scalar(
-            "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
-            id=announcement_id,
-            kind=ORDER,
-        )
-    )

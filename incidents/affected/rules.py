@@ -42,6 +42,10 @@ _WARDS = (
     "FROM affected a JOIN customer w ON w.id = a.customer_id WHERE a.incident_id = :incident"
     " AND w.guardian_id IN (SELECT c.id FROM customer c WHERE {described})"
 )
+_INSERT = (
+    "INSERT INTO compromise_rule"
+    " (incident_id, folded_index, channel, described, exposed, revision, actor, marked_at)"
+)
 _POINTS = "FROM compromise_rule r JOIN contact_point p ON p.folded_index = r.folded_index"
 
 
@@ -57,9 +61,7 @@ async def add_channel(
 ) -> int:
     """Keep a rule about ``channel``; returns 0 if it is one already. ``keep`` must follow."""
     return await tx.write(
-        "INSERT INTO compromise_rule"
-        " (incident_id, folded_index, channel, described, exposed, revision, actor, marked_at)"
-        " VALUES (:incident, :index, :channel, :described, :exposed, :revision, :actor, :now)"
+        f"{_INSERT} VALUES (:incident, :index, :channel, :described, :exposed, :revision, :actor, :now)"
         " ON CONFLICT DO NOTHING",
         {
             **_head(tx, incident, actor),
@@ -78,9 +80,7 @@ async def add_addresses(tx: Transaction, incident: Incident, indexes: Sequence[b
     named = {f"index_{place}": index for place, index in enumerate(indexes)}
     values = ", ".join(f"(:incident, :{name}, '', '', '', :revision, :actor, :now)" for name in named)
     return await tx.write(
-        "INSERT INTO compromise_rule"
-        " (incident_id, folded_index, channel, described, exposed, revision, actor, marked_at)"
-        f" VALUES {values} ON CONFLICT DO NOTHING",
+        f"{_INSERT} VALUES {values} ON CONFLICT DO NOTHING",
         {**_head(tx, incident, actor), **named},
     )
 
@@ -239,10 +239,9 @@ async def _guardians(tx: Transaction, incident: Incident, channel: str, selectio
     """Make rules about the addresses of guardians whom a rule describes: they are on no list themselves."""
     described, params = selection.condition(tx.dialect)
     return await tx.write(
-        "INSERT INTO compromise_rule"
-        " (incident_id, folded_index, channel, described, exposed, revision, actor, marked_at)"
-        " SELECT DISTINCT CAST(:incident AS bigint), p.folded_index, '', '', '', CAST(:revision AS bigint),"
-        " 'system', CAST(:now AS bigint) FROM contact_point p WHERE p.channel = :channel"
+        f"{_INSERT} SELECT DISTINCT CAST(:incident AS bigint), p.folded_index, '', '', '',"
+        " CAST(:revision AS bigint), 'system', CAST(:now AS bigint) FROM contact_point p"
+        " WHERE p.channel = :channel"
         f" AND p.customer_id IN (SELECT w.guardian_id {_WARDS.format(described=described)})"
         " ON CONFLICT DO NOTHING",
         {

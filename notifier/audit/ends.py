@@ -5,7 +5,7 @@ and against single entries: who signed.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from notifier.audit.actions import AuditAction
@@ -130,11 +130,10 @@ async def holds(tx: Transaction, report: Report, course: Course) -> None:
         report.add("hold-lost", f"the hold {number} was recorded and is gone")
 
 
-async def approvals(tx: Transaction, report: Report, entries: Iterable[Facts]) -> None:
+async def approvals(tx: Transaction, report: Report, entries: Sequence[Facts]) -> None:
     """Check that every approval is what its entry says: who signed what, for how many; none is lost, and
     just those stand that no entry has voided since.
     """
-    entries = list(entries)
     standing = _standing(entries)
     recorded = Counter(
         (

@@ -17,8 +17,8 @@ from notifier.announcements import Announcement, announcement
 from notifier.approvals import Given, approval, next_step
 from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
+from notifier.cli.printing import when
 from notifier.cli.sending import forecast_line
-from notifier.clock import from_instant
 from notifier.engine import forecasting, untold
 from notifier.errors import BadInput, Refused
 from notifier.forecasts import ASSUMED_RATE, Outlook, allowed_rate, outlook
@@ -308,11 +308,6 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def when(instant: int | None) -> str:
-    """Return an instant as people read it, in UTC."""
-    return f"{from_instant(instant):%Y-%m-%d %H:%M:%S} UTC" if instant else ""
 
 
 async def _texts(tx: Transaction, now: Announcement, locale: str) -> list[dict[str, Any]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from notifier.announcements import announcement
 from notifier.approvals import approval, due_people
 from notifier.cli import Application, application, out, run
-from notifier.cli.announcements import Code, Who, print_announcement, when
-from notifier.cli.identity import ask_line, identify
+from notifier.cli.announcements import Code, Who, print_announcement
+from notifier.cli.identity import ask_count, identify
+from notifier.cli.printing import when
 from notifier.engine import untold
 from notifier.errors import BadInput, Refused
 from notifier.preflight import report
@@ -83,11 +84,16 @@ def approve(
         async with app.store() as store:
             handle = await identify(app, store, operator, fresh=True)
             due = await _show_what_goes_out(app, store, code, handle, alone)
-            typed = ask_line(f"Type the number of people who will be written to ({code}): ")
+            people = ask_count(f"Type the number of people who will be written to ({code}): ")
+            if people is None:
+                raise BadInput(
+                    f"what was typed is not a number; due a notice: {persons(due)}; nothing was approved",
+                    advice="Approve again and type the number alone.",
+                )
             async with store.begin() as tx:
                 now = await announcement(tx, code, lock=True)
                 given = await rules_for(app.settings).approve(
-                    tx, now.id, operator=handle, people=_number(typed, due), alone_reason=alone
+                    tx, now.id, operator=handle, people=people, alone_reason=alone
                 )
         app.show(
             {"code": code, **asdict(given)},
@@ -123,20 +129,6 @@ def _print_sample(sample: Sample) -> None:
     out.rule(f"a real notice, drawn at random ({sample.locale})")
     out.print(
         f"To: {sample.recipient}\nSubject: {sample.subject}\n\n{sample.text}", markup=False, highlight=False
-    )
-
-
-def _number(typed: str, due: int) -> int:
-    plain = typed.strip().replace(",", "").replace(".", "").replace(" ", "")
-    if not (plain.isascii() and plain.isdigit()):
-        _refuse_number(due)
-    return int(plain)
-
-
-def _refuse_number(due: int) -> NoReturn:
-    raise BadInput(
-        f"what was typed is not a number; due a notice: {persons(due)}; nothing was approved",
-        advice="Approve again and type the number alone.",
     )
 
 

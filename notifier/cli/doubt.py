@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from notifier.cli import Application, application, out, run
-from notifier.cli.identity import ask_line, identify
-from notifier.clock import from_instant
+from notifier.cli.identity import ask_count, identify
+from notifier.cli.printing import records_table, when
 from notifier.engine import control, doubt, kind
 from notifier.engine.doubt import Decision
 from notifier.errors import BadInput
@@ -33,8 +31,8 @@ def held(context: typer.Context, code: Code) -> None:
             {
                 "reference": row.reference,
                 "attempts": row.attempts,
-                "last_attempt": _moment(row.opened_at),
-                "held_since": _moment(row.changed_at),
+                "last_attempt": when(row.opened_at),
+                "held_since": when(row.changed_at),
                 "decided": not row.undecided,
             }
             for row in rows
@@ -44,12 +42,15 @@ def held(context: typer.Context, code: Code) -> None:
             if not value:
                 out.print(f"Nobody of {code} is held.", markup=False)
                 return
-            table = Table(*(name.replace("_", " ") for name in value[0]), header_style="bold")
-            for entry in value:
-                cells = {**entry, "reference": grouped(str(entry["reference"]))}
-                cells["decided"] = "left so" if entry["decided"] else "waits"
-                table.add_row(*(escape(str(cell)) for cell in cells.values()))
-            out.print(table)
+            shown = [
+                {
+                    **entry,
+                    "reference": grouped(str(entry["reference"])),
+                    "decided": "left so" if entry["decided"] else "waits",
+                }
+                for entry in value
+            ]
+            out.print(records_table(shown))
 
         app.show(value, human)
 
@@ -86,9 +87,8 @@ async def _decide(app: Application, code: str, decision: Decision, operator: str
             if decision is Decision.SEND_AGAIN:
                 await kind.require(tx, drill=app.settings.drill)
         handle = await identify(app, store, operator, fresh=True)
-        typed = ask_line(f"Type the number of people who wait for a decision ({code}): ")
-        plain = typed.strip().replace(",", "").replace(".", "").replace(" ", "")
-        if not (plain.isascii() and plain.isdigit()):
+        people = ask_count(f"Type the number of people who wait for a decision ({code}): ")
+        if people is None:
             raise BadInput(
                 "what was typed is not a number; nothing was decided",
                 advice=f"`notifier announcements held {code}` lists them; then type their number alone.",
@@ -99,12 +99,8 @@ async def _decide(app: Application, code: str, decision: Decision, operator: str
                 tx,
                 announcement,
                 decision,
-                people=int(plain),
+                people=people,
                 reason=reason,
                 operator=handle,
                 dispatcher=app.dispatcher,
             )
-
-
-def _moment(instant: int | None) -> str:
-    return f"{from_instant(instant):%Y-%m-%d %H:%M:%S} UTC" if instant else ""

@@ -85,6 +85,12 @@ def ask_line(prompt: str) -> str:
     return _line()
 
 
+def ask_count(prompt: str) -> int | None:
+    """Ask for a number, however its thousands are grouped; ``None`` if something else was typed."""
+    typed = ask_line(prompt).strip().replace(",", "").replace(".", "").replace(" ", "")
+    return int(typed) if typed.isascii() and typed.isdigit() else None
+
+
 def _line() -> str:
     line = sys.stdin.readline()
     if not line:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from notifier.cli import Application, application, out, run
 from notifier.cli.identity import identify
-from notifier.clock import from_instant
+from notifier.cli.printing import records_table, when
 from notifier.engine import control, kind, untold
 from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, take_hold
@@ -62,12 +62,12 @@ async def _status(app: Application, code: str) -> None:
         "remaining": ahead.remaining,
         "undecided": ahead.undecided,
         "rate_per_second": ahead.rate_per_second,
-        "finish_at": _moment(ahead.finish_at),
+        "finish_at": when(ahead.finish_at),
         "stopped": ahead.stopped,
-        "finish_if_resumed": _moment(ahead.finish_if_resumed),
-        "go_on_by": _moment(ahead.go_on_by),
+        "finish_if_resumed": when(ahead.finish_if_resumed),
+        "go_on_by": when(ahead.go_on_by),
         "late": ahead.late,
-        "deadline": _moment(ahead.deadline),
+        "deadline": when(ahead.deadline),
         "waves": [{"number": row.number, "people": row.people, "state": row.state} for row in waves],
         "holds": [{"id": row.id, "kind": row.kind, "reason": row.reason} for row in waiting],
     }
@@ -126,17 +126,13 @@ def forecast_line(ahead: Forecast) -> str:
     line = f"{ahead.remaining:,} are waiting"
     line += f", {ahead.undecided:,} of them for a decision; " if ahead.undecided else "; "
     line += "held: if it goes on now, " if ahead.stopped else ""
-    line += f"done by about {_moment(done)}" if done else "not done within 60 days"
+    line += f"done by about {when(done)}" if done else "not done within 60 days"
     if ahead.deadline:
         verdict = "[bold red]after[/]" if ahead.late else "before"
-        line += f", {verdict} the deadline {_moment(ahead.deadline)}"
+        line += f", {verdict} the deadline {when(ahead.deadline)}"
     if ahead.go_on_by:
-        line += f"; it must go on by {_moment(ahead.go_on_by)}"
+        line += f"; it must go on by {when(ahead.go_on_by)}"
     return line + "."
-
-
-def _moment(instant: int | None) -> str:
-    return f"{from_instant(instant):%Y-%m-%d %H:%M:%S} UTC" if instant else ""
 
 
 @app.command()
@@ -222,7 +218,7 @@ def holds(context: typer.Context) -> None:
                 "kind": row.kind,
                 "reason": row.reason,
                 "owner": row.owner,
-                "since": _moment(row.opened_at),
+                "since": when(row.opened_at),
                 "taken_by": row.taken_by,
             }
             for row in rows
@@ -232,10 +228,7 @@ def holds(context: typer.Context) -> None:
             if not value:
                 out.print("Nothing waits for a person.")
                 return
-            table = Table(*(name.replace("_", " ") for name in value[0]), header_style="bold")
-            for entry in value:
-                table.add_row(*(escape(str(cell)) for cell in entry.values()))
-            out.print(table)
+            out.print(records_table(value))
 
         app.show(value, human)
 

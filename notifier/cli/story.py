@@ -40,7 +40,7 @@ app = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonTold:
     """Who was told. ``profile`` is ``None`` of an erased person; ``damaged``: it cannot be opened."""
 
     number: str
@@ -71,7 +71,7 @@ def show(
     """Show what this person was told and when, with the servers' answers and the proof of each."""
     app = application(context)
 
-    async def act() -> tuple[str, Person]:
+    async def act() -> tuple[str, PersonTold]:
         wanted = known_reference(reference) if reference else ""
         _refuse_existing(raw)
         return wanted, await _look(app, customer, operator, wanted)
@@ -95,7 +95,7 @@ def _refuse_existing(file: Path | None) -> None:
         raise Conflict(f"{file} exists already", advice="Name a file that does not exist yet.")
 
 
-async def _look(app: Application, customer: str, operator: str, reference: str) -> Person:
+async def _look(app: Application, customer: str, operator: str, reference: str) -> PersonTold:
     """Find the person, put on record that somebody looks, and open what there is."""
     keys = app.load_keys()
     async with app.store() as store:
@@ -125,13 +125,13 @@ async def _look(app: Application, customer: str, operator: str, reference: str) 
             return await opened(tx, keys, found[0], person.number)
 
 
-async def opened(tx: Transaction, keys: Keys, customer_id: int, number: str) -> Person:
+async def opened(tx: Transaction, keys: Keys, customer_id: int, number: str) -> PersonTold:
     """Open what there is about a customer; damage in one place hides nothing else."""
     told = await tell(tx, keys, customer_id)
     try:
-        return Person(number, await open_profile(tx, keys, customer_id), damaged=False, told=told)
+        return PersonTold(number, await open_profile(tx, keys, customer_id), damaged=False, told=told)
     except StoreError:
-        return Person(number, None, damaged=True, told=told)
+        return PersonTold(number, None, damaged=True, told=told)
 
 
 _NUMBER = "SELECT number FROM customer WHERE id = :id"
@@ -170,7 +170,7 @@ def _put(file: Path, content: bytes) -> None:
         opened.write(content)
 
 
-def print_told(person: Person, *, text: bool) -> None:
+def print_told(person: PersonTold, *, text: bool) -> None:
     """Print what a person was told; ``text`` adds the notices' text."""
     _say(f"{person.number} {person.name}")
     for point in person.profile.points if person.profile else ():
@@ -271,7 +271,7 @@ def _moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _plain(person: Person) -> dict[str, Any]:
+def _plain(person: PersonTold) -> dict[str, Any]:
     """Return the story as plain values; the messages as text, byte for byte Latin-1."""
 
     def plain(value: Any) -> Any:

@@ -21,10 +21,10 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.audit.merkle import root
 from notifier.deliveries import State
-from notifier.engine import untold
+from notifier.engine import doubt, untold
 from notifier.engine.attempts import Settled, mark_dead, record_attempts
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import open_hold
+from notifier.engine.holds import ask_author
 from notifier.errors import LostLease
 from notifier.store import Store, Transaction
 
@@ -34,7 +34,7 @@ nothing back, and ends with the announcement.
 """
 
 _LOOK = (
-    ("in-doubt", "deliveries whose answer was lost wait for a decision: send them again, or leave them"),
+    (doubt.HOLD, doubt.REASON),
     (UNREADABLE, "notices that cannot be opened were not sent: find the damage, and tell these people anew"),
 )
 """Endings that somebody has to know of: the hold's kind and its reason."""
@@ -242,10 +242,9 @@ async def _end(tx: Transaction, lease: Lease, endings: Sequence[Ending]) -> None
     if any(one.state is State.SUPPRESSED for one in endings):
         await untold.ask_about(tx, lease.announcement_id, lease.batch_id)
     actions = {State.HELD: AuditAction.DELIVERY_HELD, State.SUPPRESSED: AuditAction.DELIVERY_SUPPRESSED}
-    author = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=lease.announcement_id)
     for kind, reason in _LOOK:
-        if any(kind == ("in-doubt" if one.state is State.HELD else one.reason) for one in endings):
-            await open_hold(tx, lease.announcement_id, kind=kind, reason=reason, owner=str(author))
+        if any(kind == (doubt.HOLD if one.state is State.HELD else one.reason) for one in endings):
+            await ask_author(tx, lease.announcement_id, kind=kind, reason=reason)
     for one in endings:
         facts = {
             "announcement": lease.code,

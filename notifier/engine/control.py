@@ -11,11 +11,10 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.deliveries import State
-from notifier.engine import failing, trail
+from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.doubt import hold_unknown, undecided
-from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, open_hold
+from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, is_open, open_hold
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
@@ -31,7 +30,7 @@ _SENDING_HOLDS = (
     "relay",
     "order",
     "release",
-    "in-doubt",
+    doubt.HOLD,
     trail.HOLD,
     UNREADABLE,
     failing.HOLD,
@@ -69,10 +68,7 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
         raise Conflict(
             f"{code} is not being sent", advice=f"Look at it with `notifier announcements status {code}`."
         )
-    if await tx.scalar(
-        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = 'pause' AND ended_at IS NULL",
-        id=announcement.id,
-    ):
+    if await is_open(tx, announcement.id, "pause"):
         raise Conflict(f"{code} is paused already", advice=f"`notifier announcements resume {code}` ends it.")
     await tx.write("UPDATE announcement SET control = 'pause' WHERE id = :id", {"id": announcement.id})
     await open_hold(tx, announcement.id, kind="pause", reason=reason, owner=operator)
@@ -116,10 +112,7 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
     announcement = await find(tx, code)
     if announcement.state != "released":
         raise Conflict(f"{code} is not released", advice=f"See `notifier announcements show {code}`.")
-    if await tx.scalar(
-        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = 'order' AND ended_at IS NULL",
-        id=announcement.id,
-    ):
+    if await is_open(tx, announcement.id, "order"):
         raise Conflict(f"{code} is on hold by order", advice="It goes on when the order is ended.")
     waiting = await tx.rows(
         "SELECT id, number FROM wave WHERE announcement_id = :id AND state = 'held' ORDER BY number",
@@ -133,12 +126,8 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
         raise Conflict(f"{code} is neither paused nor waiting after its canary")
     await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
     actor = f"operator:{operator}"
-    if await tx.scalar(
-        "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
-        id=announcement.id,
-        kind=LOST,
-    ):
-        await hold_unknown(tx, announcement.id)
+    if await is_open(tx, announcement.id, LOST):
+        await doubt.hold_unknown(tx, announcement.id)
     freed = 0
     if announcement.control != "pause" and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher, actor)
@@ -285,8 +274,8 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
         {"id": row.batch_id},
     )
     await dispatcher.dispatch(tx, [row.batch_id], not_before=0)
-    if not await undecided(tx, row.announcement_id):
-        await end_holds(tx, row.announcement_id, kinds=("in-doubt",), actor=f"operator:{operator}")
+    if not await doubt.undecided(tx, row.announcement_id):
+        await end_holds(tx, row.announcement_id, kinds=(doubt.HOLD,), actor=f"operator:{operator}")
     facts = {
         "announcement": row.code,
         "delivery": reference,
@@ -309,7 +298,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             advice="A draft that is not wanted any more is cancelled.",
         )
     account = await reckon(tx, announcement.id)
-    waiting = await undecided(tx, announcement.id)
+    waiting = await doubt.undecided(tx, announcement.id)
     if still_open := account.open - account.deliveries.get(State.HELD, 0) + waiting:
         raise Conflict(
             f"still open in {code}: {amount(still_open, 'delivery')}",

@@ -1,7 +1,7 @@
 """Deliveries in doubt that wait for a person: the message may have arrived, as only the relay's log tells.
 
 They are ``held`` until somebody sends them again or leaves them as they are. What is left stays on record as
-held, that is in doubt; that it was decided, the end of the hold says.
+held, that is in doubt; ``left_at`` says that somebody decided so.
 """
 
 from __future__ import annotations

@@ -68,6 +68,17 @@ async def open_hold(
     return int(made.id)
 
 
+async def is_open(tx: Transaction, announcement_id: int, kind: str) -> bool:
+    """Say whether a hold of this kind is open."""
+    return bool(
+        await tx.scalar(
+            "SELECT 1 FROM hold WHERE announcement_id = :id AND kind = :kind AND ended_at IS NULL",
+            id=announcement_id,
+            kind=kind,
+        )
+    )
+
+
 async def ask_author(tx: Transaction, announcement_id: int, *, kind: str, reason: str) -> None:
     """Open a hold for the author of what is being sent; what was cancelled meanwhile waits for nothing."""
     author = await tx.scalar(

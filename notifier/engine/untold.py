@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from notifier.deliveries import State
-from notifier.engine.holds import UNTOLD, end_holds, open_hold
+from notifier.engine.holds import UNTOLD, ask_author, end_holds
 from notifier.precedence import MAY_HAVE_LEFT, WAITS
 from notifier.store import Transaction
 from notifier.words import persons
@@ -128,6 +128,5 @@ async def settle(tx: Transaction, subject: str, *, actor: str) -> None:
 
 
 async def _open(tx: Transaction, announcement_id: int) -> None:
-    author = await tx.scalar("SELECT author FROM announcement WHERE id = :id", id=announcement_id)
     reason = "people are not told at the address approved, and have one that may be used: freeze them again"
-    await open_hold(tx, announcement_id, kind=UNTOLD, reason=reason, owner=str(author))
+    await ask_author(tx, announcement_id, kind=UNTOLD, reason=reason)

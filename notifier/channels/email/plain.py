@@ -8,7 +8,7 @@ import aiosmtplib
 
 from notifier.channels.email.carrier import Owner
 from notifier.channels.email.replies import Reply, Stage
-from notifier.channels.email.session import cut
+from notifier.channels.email.session import abort, cut
 from notifier.channels.email.text import readable
 from notifier.channels.email.transfer import Offers, Transfer, Unusable, unknown
 
@@ -54,8 +54,7 @@ class PlainSession:
 
     def abort(self) -> None:
         """Cut the connection; what waits for an answer hears of it."""
-        if self._client.transport:
-            self._client.transport.abort()  # type: ignore[attr-defined]  # aiosmtplib types it too widely
+        abort(self._client)
 
     async def _carry(self, transfer: Transfer) -> None:
         following: Transfer | None = transfer

@@ -79,9 +79,14 @@ async def open_session(
 
 def cut(client: aiosmtplib.SMTP) -> None:
     """End a connection at once. Closing alone waits up to 30 seconds for the other side's goodbye in TLS."""
+    abort(client)
+    client.close()
+
+
+def abort(client: aiosmtplib.SMTP) -> None:
+    """Drop a connection; what waits for an answer on it hears of it."""
     if client.transport:
         client.transport.abort()  # type: ignore[attr-defined]  # aiosmtplib types it too widely
-    client.close()
 
 
 def _explained(relay: RelaySettings, error: Exception) -> SessionFailed:
