@@ -252,7 +252,7 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
     """Let a held delivery be handed over again, with the same Message-ID: a person has decided."""
     row = await tx.row(
         "SELECT d.id, d.batch_id, d.announcement_id, d.state, a.code, a.state AS announced, m.uid "
-        "FROM delivery d JOIN notice n ON n.id = d.notice_id "
+        "FROM notice n JOIN delivery d ON d.member_id = n.member_id AND d.notice_id = n.id "
         "JOIN announcement a ON a.id = d.announcement_id JOIN audience_member m ON m.id = d.member_id "
         "WHERE n.reference = :reference",
         reference=reference,

@@ -59,7 +59,7 @@ async def find(store: Store, keys: Keys, reference: str) -> Genuine | None:
     async with store.read() as tx:
         row = await tx.row(
             "SELECT d.message_date, d.channel, n.sealed, nd.content, c.uid, k.wrapped "
-            "FROM notice n JOIN delivery d ON d.notice_id = n.id "
+            "FROM notice n JOIN delivery d ON d.member_id = n.member_id AND d.notice_id = n.id "
             "JOIN notice_dictionary nd ON nd.id = n.dictionary_id "
             "JOIN customer c ON c.id = d.customer_id "
             "LEFT JOIN subject_key k ON k.customer_id = d.customer_id "

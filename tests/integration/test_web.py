@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from notifier.clock import to_instant
@@ -96,6 +98,26 @@ async def test_a_genuine_reference_gets_subject_day_and_channel(visitor: Visitor
         assert "Notice of data breach" in page
         assert "March\u00a03,\u00a02026" in page
         assert "E-mail" in page
+
+
+async def test_a_check_looks_the_delivery_up_instead_of_reading_all(
+    visitor: Visitor, store: Store, reference: str
+) -> None:
+    """Whoever knows one genuine reference cannot make the service read a million deliveries for each guess."""
+    asked: list[tuple[str, Any]] = []
+    event.listen(
+        store.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, sql, values, *_: asked.append((sql, values)),
+    )
+    await visitor.check(reference)
+    about = [(sql, values) for sql, values in asked if "JOIN delivery" in sql]
+    assert about
+    if store.dialect == "sqlite":
+        for sql, values in about:
+            async with store.engine.connect() as connection:
+                plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)).all()
+            assert not [row.detail for row in plan if row.detail.startswith("SCAN")]
 
 
 @pytest.mark.parametrize("table", ["notice", "delivery"])
