@@ -27,7 +27,11 @@ from notifier.keys import Keys
 from notifier.store import Dialect, Transaction
 from notifier.words import amount
 
-_KNOWN = "k.customer_id AS known_id, k.listed, k.told"
+_KNOWN = (
+    "k.customer_id AS known_id, k.listed, k.told,"
+    # Whoever reads it now may be another guardian, or a next of kin, who was never written to.
+    " CASE WHEN k.reader_id IS NULL OR k.reader_id = q.holder_id THEN k.told END AS reader_told"
+)
 _KNOWN_JOIN = " LEFT JOIN told_before k ON k.customer_id = q.customer_id AND k.via_account_id = 0"
 _RANK = 1 << 40
 """More than any id: the lowest of rank and id in one number is found without sorting."""
@@ -217,10 +221,12 @@ def _members(chosen: str, *, known: bool) -> str:
     variant, new = "h.variant", "''"
     wanted = "true"
     if known:
-        variant = "CASE WHEN h.told IS NOT NULL AND h.variant = 'person' THEN 'update' ELSE h.variant END"
+        variant = (
+            "CASE WHEN h.reader_told IS NOT NULL AND h.variant = 'person' THEN 'update' ELSE h.variant END"
+        )
         added = "SELECT g.added FROM grown g WHERE g.categories = h.categories AND g.told = h.told"
         anew = difference("h.categories", "h.told")
-        new = f"CASE WHEN h.told IS NULL THEN '' ELSE COALESCE(({added}), {anew}) END"
+        new = f"CASE WHEN h.reader_told IS NULL THEN '' ELSE COALESCE(({added}), {anew}) END"
         # Once told: only what has grown. Listed and not told: once there is a way, or something to add.
         wanted = (
             "h.known_id IS NULL OR (h.excluded = '' AND (h.told IS NULL OR h.categories <> h.told)"

@@ -32,7 +32,8 @@ from notifier.store import Transaction
 _CHUNK = 500
 _TOLD_THROUGH = (
     "((x.variant IN ('guardian', 'next-of-kin') AND a.id = x.row_id)"
-    " OR (x.variant NOT IN ('guardian', 'next-of-kin') AND a.excluded = ''))"
+    " OR (x.variant NOT IN ('guardian', 'next-of-kin') AND a.excluded = ''"
+    " AND NOT (x.variant = 'account' AND a.via_account_id = 0)))"
 )
 """The rows whose data a notice has: a contact's own and each account's; a ward's is about the ward."""
 
@@ -58,7 +59,11 @@ class _Exposure:
     categories: str
     listed: str | None
     told: str | None
+    details: dict[str, Any]
     since: Since
+    """What was told."""
+    since_listed: Since
+    """What was frozen with them last, told or not."""
 
     @property
     def new(self) -> set[str]:
@@ -72,8 +77,15 @@ class _Exposure:
         return set(self.categories.split()) if self.since.details["records_new"] else self.new
 
     @property
-    def notice(self) -> tuple[int, dict[str, Any]]:
-        """Its part of a notice that is an update; all is new where nothing of it was told."""
+    def frozen(self) -> bool:
+        """Whether they were last frozen with all of it."""
+        later = self.since_listed
+        return self.listed == self.categories and not (later.hinted or later.details["records_new"])
+
+    def notice(self, *, first: bool) -> tuple[int, dict[str, Any]]:
+        """Return its part of a notice. In a ``first`` one, only what was told before is set apart."""
+        if first and self.told is None:
+            return self.via_account_id, {**self.details, "categories": marked(self.categories)}
         return self.via_account_id, {**self.since.details, "categories": marked(self.categories, self.new)}
 
 
@@ -141,7 +153,7 @@ async def _other_details(tx: Transaction, incident: Incident) -> bool:
         " SELECT a.customer_id, a.id, 'person', a.categories, a.compromised, a.excluded, a.sealed"
         " FROM affected a JOIN told_before k ON k.customer_id = a.customer_id AND k.via_account_id = 0"
         " WHERE a.incident_id = :id AND a.via_account_id = 0 AND a.excluded = '' AND a.sealed IS NOT NULL"
-        " AND k.told IS NOT NULL AND a.sealed IS DISTINCT FROM k.sealed"
+        " AND k.told IS NOT NULL AND k.reader_id = a.customer_id AND a.sealed IS DISTINCT FROM k.sealed"
         " AND a.customer_id NOT IN (SELECT customer_id FROM special) RETURNING 1",
         {"id": incident.id},
     )
@@ -162,14 +174,17 @@ async def _compare(tx: Transaction, keys: Keys, incident: Incident) -> None:
         details = await open_details(tx, keys, {row.id: row.sealed for row in rows}, owners)
         told = {row.id: row.before for row in rows if row.told is not None}
         before = await open_details(tx, keys, told, owners)
+        frozen = await open_details(tx, keys, {row.id: row.frozen for row in rows}, owners)
         by_person: dict[int, list[_Exposure]] = defaultdict(list)
         for row in rows:
+            now = details.get(row.id, {})
             by_person[row.customer_id].append(
                 _Exposure(
                     *(row.via_account_id, row.merged, row.categories, row.listed, row.told),
-                    since(before.get(row.id, {}), details.get(row.id, {})),
+                    *(now, since(before.get(row.id, {}), now), since(frozen.get(row.id, {}), now)),
                 )
             )
+        readers = {row.customer_id: (row.reader_id, row.told_reader_id) for row in rows}
         made = {one: _together(several) for one, several in by_person.items() if _known(several)}
         await tx.housekeep(
             "DELETE FROM told_before WHERE customer_id IN"
@@ -178,17 +193,24 @@ async def _compare(tx: Transaction, keys: Keys, incident: Incident) -> None:
         )
         await tx.insert_many(
             "told_before",
-            ("customer_id", "via_account_id", "listed", "told"),
-            ((one, 0, *said) for one, said in made.items()),
+            ("customer_id", "via_account_id", "listed", "told", "reader_id"),
+            ((one, 0, *said, readers[one][1]) for one, said in made.items()),
         )
         notices = await open_details(tx, keys, {row.customer_id: row.notice for row in rows})
-        anew = {
-            one: {**notices.get(one, {}), **special.told([exposure.notice for exposure in by_person[one]])}
-            for one, (_listed, told) in made.items()
-            if told is not None
-        }
+        anew = {}
+        for one, (_listed, said) in made.items():
+            now, before_now = readers[one]
+            if before_now is None or now == before_now:  # Somebody else reads it for the first time.
+                parts = [exposure.notice(first=said is None) for exposure in by_person[one]]
+                anew[one] = {**notices.get(one, {}), **special.told(parts)}
         sealed = await seal_details(tx, keys, anew)
         await tx.housekeep_many("said_anew", ("customer_id", "sealed"), sealed.items())
+    # Whoever is excluded as a whole was known all the same.
+    await tx.housekeep(
+        "INSERT INTO told_before (customer_id, via_account_id, listed) SELECT DISTINCT k.customer_id, 0, ''"
+        " FROM told_before k JOIN special x ON x.customer_id = k.customer_id WHERE x.excluded <> ''"
+        " AND k.via_account_id <> 0 ON CONFLICT DO NOTHING"
+    )
     await tx.housekeep(
         "UPDATE special SET sealed = s.sealed FROM said_anew s WHERE s.customer_id = special.customer_id"
     )
@@ -198,9 +220,11 @@ async def _next(tx: Transaction, incident: Incident, after: int) -> Sequence[Row
     """Return what the next people in ``special`` are told of, all of each person."""
     return await tx.rows(
         "SELECT a.id, a.customer_id, a.via_account_id, a.categories, a.sealed, x.categories AS merged,"
-        " x.sealed AS notice, k.listed, k.told, k.sealed AS before"
+        " x.sealed AS notice, k.listed, k.told, k.sealed AS before, k.frozen, k.reader_id AS told_reader_id,"
+        " CASE WHEN x.variant IN ('guardian', 'next-of-kin') THEN c.guardian_id ELSE c.id END AS reader_id"
         f" FROM (SELECT * FROM special WHERE customer_id > :after ORDER BY customer_id LIMIT {_CHUNK}) x"
         " JOIN affected a ON a.customer_id = x.customer_id AND a.incident_id = :id"
+        " JOIN customer c ON c.id = x.customer_id"
         " LEFT JOIN told_before k ON k.customer_id = a.customer_id AND k.via_account_id = a.via_account_id"
         f" WHERE {_TOLD_THROUGH} ORDER BY a.customer_id, a.via_account_id, a.id",
         id=incident.id,
@@ -215,7 +239,7 @@ def _known(several: Iterable[_Exposure]) -> bool:
 def _together(several: list[_Exposure]) -> tuple[str, str | None]:
     """Return what a person was listed with and told, as if it had been said in one notice."""
     merged = several[0].merged
-    listed = merged if all(one.listed == one.categories for one in several) else ""
+    listed = merged if all(one.frozen for one in several) else ""
     own_untold = any(one.via_account_id == 0 and one.told is None for one in several)
     if own_untold or all(one.told is None for one in several):
         # Whoever has not been told of their own data gets a first notice, not an update of an account's.

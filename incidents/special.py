@@ -16,6 +16,7 @@ from notifier.categories import ordered
 from notifier.customers.lookup import open_profiles
 from notifier.customers.values import word_set
 from notifier.keys import Keys
+from notifier.notices import LISTED_RECORDS, shortened
 from notifier.store import Transaction
 
 _CHUNK = 500
@@ -98,6 +99,10 @@ async def _contacts(tx: Transaction, keys: Keys, incident: Incident) -> None:
     by_person: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         by_person[row.customer_id].append(row)
+    # Own data of which nothing is known to be exposed is no list beside an account's.
+    by_person = defaultdict(
+        list, {one: [row for row in of if row.categories] or of for one, of in by_person.items()}
+    )
     # Somebody excluded for their own data, or for one account, is still told about the rest.
     by_person = defaultdict(
         list, {one: [row for row in of if not row.excluded] or of for one, of in by_person.items()}
@@ -149,22 +154,27 @@ def marked(categories: str, new: Collection[str] = ()) -> dict[str, bool]:
 
 
 def _joined(several: list[dict[str, Any]]) -> dict[str, Any]:
-    """Join the details of several accounts; each record names its account then."""
+    """Join the details of several accounts; each record names its account then, and they share the places."""
     if len(several) == 1:
         return several[0]
     made: dict[str, Any] = {}
     for one in several:
         made.update(one)
+    share = max(1, LISTED_RECORDS // len(several))
     for name in ("records", "records_new"):
         if name in made:
-            made[name] = [f"{one['subject']}: {record}" for one in several for record in one.get(name, ())]
+            made[name] = [
+                f"{one.get('subject', '')}: {record}"
+                for one in several
+                for record in shortened(one.get(name, ()), share)
+            ]
     made["categories"] = {
         code: any(one["categories"].get(code) for one in several)
         for one in several
         for code in one["categories"]
     }
-    made["count"] = sum(one["count"] for one in several)
-    made["subject"] = ", ".join(one["subject"] for one in several)
+    made["count"] = sum(one.get("count", 0) for one in several)
+    made["subject"] = ", ".join(one["subject"] for one in several if "subject" in one)
     return made
 
 

@@ -34,7 +34,9 @@ _NO_SET = "'-'"
 _NEWEST = (
     " ON CONFLICT (customer_id, via_account_id) DO UPDATE SET listed = excluded.listed,"
     " told = COALESCE(excluded.told, told_before.told),"
-    " sealed = CASE WHEN excluded.told IS NULL THEN told_before.sealed ELSE excluded.sealed END"
+    " sealed = CASE WHEN excluded.told IS NULL THEN told_before.sealed ELSE excluded.sealed END,"
+    " reader_id = CASE WHEN excluded.told IS NULL THEN told_before.reader_id ELSE excluded.reader_id END,"
+    " frozen = excluded.frozen"
 )
 
 
@@ -80,9 +82,9 @@ async def may_have_left(tx: Transaction, audience: Audience) -> bool:
 async def gather(tx: Transaction, audiences: Sequence[Audience]) -> bool:
     """Fill the temporary table ``told_before``; says whether anything counts.
 
-    One row a customer and account (0: in person): ``listed`` are the categories of the newest audience they
-    were in (``-`` if their notice of it was suppressed), ``told`` and ``sealed`` the categories and details
-    they were told last (NULL if never).
+    One row a customer and account (0: in person): ``listed`` and ``frozen`` are the categories and details of
+    the newest audience they were in (``-`` if their notice of it was suppressed), ``told`` and ``sealed``
+    those they were told last (NULL if never), and ``reader_id`` to whom, a guardian perhaps.
     """
     await tx.make_temporary(
         "told_before",
@@ -92,6 +94,8 @@ async def gather(tx: Transaction, audiences: Sequence[Audience]) -> bool:
         listed="text",
         told="text",
         sealed="blob",
+        frozen="blob",
+        reader_id="bigint",
     )
     out = replaced(audiences)
     for audience in audiences:
@@ -135,11 +139,16 @@ async def _add(tx: Transaction, audience: Audience) -> None:
         " AND NOT EXISTS (SELECT 1 FROM audience_exposure e WHERE e.audience_id = m.audience_id"
         " AND e.customer_id = m.customer_id)"
     )
-    insert = "INSERT INTO told_before (customer_id, via_account_id, listed, told, sealed) SELECT"
+    columns = "customer_id, via_account_id, listed, told, sealed, frozen, reader_id"
+    insert = f"INSERT INTO told_before ({columns}) SELECT"
+    reader = (
+        "CASE WHEN m.variant IN ('guardian', 'next-of-kin') THEN"
+        " (SELECT p.customer_id FROM contact_point p WHERE p.id = m.contact_point_id) ELSE m.customer_id END"
+    )
 
     def said(of: str) -> str:
         listed = f"CASE WHEN {lapsed} THEN {_NO_SET} ELSE {of}.categories END"
-        return f"{listed}, CASE WHEN {told} THEN {of}.categories END, {of}.sealed"
+        return f"{listed}, CASE WHEN {told} THEN {of}.categories END, {of}.sealed, {of}.sealed, {reader}"
 
     await tx.housekeep(
         f"{insert} m.customer_id, 0, {said('m')} FROM audience_member m"

@@ -50,6 +50,16 @@ def listed(records: Sequence[str], total: int) -> list[str]:
     return [*first, f"+ {more}"] if more > 0 else first
 
 
+def shortened(records: Sequence[str], most: int) -> list[str]:
+    """Return what ``listed`` made with no more than ``most`` records."""
+    more = 0
+    if records and records[-1].startswith("+ ") and records[-1][2:].isdecimal():
+        records, more = records[:-1], int(records[-1][2:])
+    first = list(records[:most])
+    more += len(records) - len(first)
+    return [*first, f"+ {more}"] if more else first
+
+
 def pack(recipient: str, message: bytes, dictionary: bytes) -> bytes:
     """Compress an envelope recipient and a message without Date against ``dictionary``."""
     squeeze = _primed(dictionary).copy()

@@ -5,15 +5,17 @@ The account then tells its own people; we do not go past it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from incidents.actions import IncidentAction
 from incidents.affected.acts import Counted, keep_act, read_note, require_open
 from incidents.affected.criteria import Exposure
-from incidents.affected.details import known_details
+from incidents.affected.departed import gone
+from incidents.affected.details import known_details, since
 from incidents.affected.rules import enforce
 from incidents.affected.staging import Staged, note_staged, open_stage, staged_people
 from incidents.affected.words import union
@@ -81,7 +83,8 @@ async def for_accounts(
     if unknown := sorted(set(roles) - set(Role)):
         raise BadInput(f"there is no role {unknown[0]!r}", advice=f"There are: {', '.join(Role)}.")
     selection = selection or Selection("everybody", Everybody())
-    ids = await _note_records(tx, incident, numbers, exposure, selection)
+    ids, grown = await _note_records(tx, incident, numbers, exposure, selection)
+    await gone(tx, incident, grown)
     accounts = await with_records(tx, incident, ids)
     await open_stage(tx)
     without = []
@@ -122,8 +125,10 @@ async def for_accounts(
 
 async def _note_records(
     tx: Transaction, incident: Incident, numbers: Sequence[str], exposure: Exposure, selection: Selection
-) -> list[int]:
-    """Add the records that ``selection`` describes to those known; returns the ids of their accounts."""
+) -> tuple[list[int], list[int]]:
+    """Add the records that ``selection`` describes to those known; returns the ids of their accounts, and of
+    those with more of them now.
+    """
     condition, params = selection.condition(tx.dialect)
     every = EVERY_ACCOUNT in numbers
     named = {f"account_{place}": number for place, number in enumerate(numbers)}
@@ -142,14 +147,15 @@ async def _note_records(
         )
     if not found:
         raise BadInput("no account has affected records", advice="Check the selection.")
-    await tx.write(
+    more = await tx.write_returning(
         "INSERT INTO affected_record (incident_id, account_id, customer_id, categories, settled)"
         " SELECT :incident, s.account_id, s.customer_id, s.categories, ''"
         f" FROM ({source}) AS s WHERE true ON CONFLICT (incident_id, account_id, customer_id) DO UPDATE"
-        f" SET categories = {_UNION}, settled = '' WHERE affected_record.categories <> {_UNION}",
+        f" SET categories = {_UNION}, settled = '' WHERE affected_record.categories <> {_UNION}"
+        " RETURNING account_id",
         {**params, "incident": incident.id},
     )
-    return [row.id for row in found]
+    return [row.id for row in found], sorted({row.account_id for row in more})
 
 
 async def with_records(tx: Transaction, incident: Incident, ids: Collection[int]) -> list[Account]:
@@ -184,10 +190,15 @@ async def stage_contacts(
     known = await known_details(tx, keys, incident, whom, via_account_id=account.id)
     exposed = word_set(account.exposed)
     staged = [
-        Staged(one, exposed, details={} if known.get(one) == details else details, via_account_id=account.id)
+        Staged(one, exposed, details=_more(known.get(one), details), via_account_id=account.id)
         for one in whom
     ]
     await note_staged(tx, keys, incident, staged, exposure, basis=basis)
+
+
+def _more(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """Return ``now``, or nothing where it has nothing new: another name of the account is not."""
+    return now if before is None or since(before, now).details["records_new"] else {}
 
 
 async def contacts(

@@ -17,6 +17,8 @@ CONTEXT = b"member"
 """Details are sealed for the audience member they will belong to, so that a freeze copies them."""
 MOST_RECORDS = 1000
 """Of one person altogether; their notice lists the first of them."""
+_BETWEEN = "; "
+"""Parts the hints of a category that several rows of a list gave."""
 LONGEST = 200
 """Characters of a record or a hint."""
 
@@ -46,7 +48,7 @@ def added(
 
 
 def _together(one: str, other: str) -> str:
-    return "; ".join(dict.fromkeys([*one.split("; "), *other.split("; ")]))
+    return _BETWEEN.join(dict.fromkeys([*one.split(_BETWEEN), *other.split(_BETWEEN)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Since:
     details: dict[str, Any]
     """With the records that are new apart from those told before."""
     hinted: frozenset[str]
-    """Data categories whose hint is new or another one."""
+    """Data categories with a hint that was not told before."""
 
 
 def since(before: Mapping[str, Any], now: Mapping[str, Any]) -> Since:
@@ -70,7 +72,11 @@ def since(before: Mapping[str, Any], now: Mapping[str, Any]) -> Since:
         count = before.get("count", 0)
         told, new = listed(told, count) if told else [], listed(new, now["count"] - count)
     hints = before.get("hints", {})
-    hinted = frozenset(code for code, hint in now.get("hints", {}).items() if hints.get(code) != hint)
+    hinted = frozenset(
+        code
+        for code, hint in now.get("hints", {}).items()
+        if not set(hint.split(_BETWEEN)) <= set(hints.get(code, "").split(_BETWEEN))
+    )
     return Since({**now, "records": told, "records_new": new}, hinted)
 
 
@@ -80,7 +86,8 @@ async def known_details(
     """Return the details on the list of each of these customers who has any: their own, or an account's."""
     source = tx.recordset("wanted", "v", id="bigint")
     rows = await tx.rows(
-        f"SELECT a.customer_id, a.sealed FROM {source} JOIN affected a ON a.incident_id = :incident"
+        # SQLite keeps the order of a CROSS JOIN: each is looked up, where it would read the list for each.
+        f"SELECT a.customer_id, a.sealed FROM {source} CROSS JOIN affected a WHERE a.incident_id = :incident"
         " AND a.customer_id = v.id AND a.via_account_id = :via",
         incident=incident.id,
         via=via_account_id,

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from incidents import store
 from incidents.cli.printing import Code, Who
+from incidents.closing import require_nobody_new
 from incidents.lifecycle import Order, Step
 from incidents.records.moments import EXAMPLES, Moment
 from notifier.cli import application, out, run
@@ -39,6 +40,9 @@ def step(
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
+                if step is Step.CLOSE:
+                    incident = await store.find(tx, code)
+                    await require_nobody_new(tx, app.load_keys(), incident, actor=actor)
                 state = await store.take_step(tx, code, step, actor=actor, reason=reason, order=asked)
         return {"code": code.upper(), "step": str(step), "state": str(state)}
 

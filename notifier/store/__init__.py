@@ -216,6 +216,18 @@ class Transaction:
         """Insert plain tuples in bulk that are no fact about anybody, such as places in the log."""
         await self._insert_many(table, columns, records)
 
+    @asynccontextmanager
+    async def trial(self) -> AsyncIterator[None]:
+        """Find out what something would do: whatever the block changes and records is undone at its end."""
+        events, wrote = len(self._events), self._wrote
+        savepoint = await self.connection.begin_nested()
+        try:
+            yield
+        finally:
+            await savepoint.rollback()
+            del self._events[events:]
+            self._wrote = wrote
+
     def record(self, *events: Event) -> list[str]:
         """Put facts on the audit trail with this transaction; returns their event ids."""
         if self._read_only:

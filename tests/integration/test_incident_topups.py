@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from incidents import untold
 from incidents.affected.accounts import for_accounts
 from incidents.affected.criteria import Exposure
-from incidents.affected.details import open_details
+from incidents.affected.details import known_details, open_details
+from incidents.affected.exclusion import exclude
 from incidents.affected.listing import PeopleList
 from incidents.affected.lists import ListOptions, by_list
 from incidents.announce import announce
-from incidents.errors import NothingNew
+from incidents.closing import require_nobody_new
+from incidents.errors import NothingNew, StepRefused
 from incidents.freeze import freeze
 from incidents.selection import Selection
 from incidents.store import Incident, find
@@ -25,7 +29,7 @@ from notifier.errors import Refused
 from notifier.keys import Keys
 from notifier.settings import Organisation
 from notifier.store import Store
-from tests.affected import add, affect, declared, members, person
+from tests.affected import RECORD, add, affect, declared, entries, members, person
 
 ENDS = {
     "unanswered": "cancelled",
@@ -421,3 +425,207 @@ async def test_records_beyond_those_a_notice_lists_are_new(store: Store, keys: K
     await _upload(store, keys, incident, tmp_path / "l.csv", records="; ".join(records))
     found = await members(store, (await _freeze(store, keys, incident)).code)
     assert [(number, one.variant) for number, one in found.items()] == [("0", "update")]
+
+
+@pytest.mark.parametrize("more", [{"records": "order 2"}, {"hint_email": "ends in .org"}])
+async def test_who_cannot_be_told_of_more_is_counted(
+    store: Store, keys: Keys, tmp_path: Path, more: dict[str, str]
+) -> None:
+    """Somebody told once whose address is dead by now: counted as needing a channel, and once for each growth."""
+    incident = await _crowd(store, keys, 1)
+    code = await _announce(store, incident, await _freeze(store, keys, incident))
+    await _sent(store, code, {"0": "accepted"})
+    async with store.begin() as tx:
+        await tx.write("UPDATE contact_point SET state = 'dead'")
+        tx.record(Event("test:dead"))
+    for again in (more, {"records": "order 3"}):
+        await _upload(store, keys, incident, tmp_path / "l.csv", **again)
+        found = await members(store, (await _freeze(store, keys, incident)).code)
+        assert [(one.state, one.reason, one.variant) for one in found.values()] == [
+            ("needs-channel", "dead", "update")
+        ]
+        with pytest.raises(NothingNew):
+            await _freeze(store, keys, incident)
+
+
+async def test_a_first_notice_keeps_what_the_account_was_told_apart(store: Store, keys: Keys) -> None:
+    """A contact whose own data joins gets a first notice; their account's new record is named in its list."""
+    incident = await _accounts(store, keys)
+    await _account(store, keys, incident, "a0", "health")
+    await _freeze(store, keys, incident)
+    await affect(store, incident, "number = boss", "email", as_given=True)
+    await _account(store, keys, incident, "a0, a1", "health")
+    assert await _top_up(store, keys, incident) == ("person", "")
+    told = await _told(store, keys, "boss")
+    assert told["categories"] == {"email": False}
+    assert "records_new" not in told
+    (account,) = told["accounts"]
+    assert account["categories"] == {"health": False}
+    assert (account["records"], account["records_new"]) == (["a0"], ["a1"])
+
+
+async def test_a_new_reader_gets_a_first_notice(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Next of kin, or another guardian, were never written to: what is new to them is everything."""
+    kin = [person(f"G{n}", f"g{n}@example.com") for n in (1, 2)]
+    await add(store, keys, [*kin, person("0", "p@example.com", guardian="G1")])
+    incident = await declared(store)
+    await affect(store, incident, "number = 0", "email", as_given=True)
+    await _upload(store, keys, incident, tmp_path / "l.csv", records="order 1")
+    await _freeze(store, keys, incident)
+    for mark, guardian, exposed, variant in (
+        (" deceased ", "G1", "health", "next-of-kin"),
+        (" minor ", "G2", "name", "guardian"),
+    ):
+        async with store.begin() as tx:
+            await tx.write(
+                "UPDATE customer SET marks = :mark, guardian_id = (SELECT g.id FROM customer g WHERE"
+                " g.number = :guardian) WHERE number = '0'",
+                {"mark": mark, "guardian": guardian},
+            )
+            tx.record(Event("test:marked"))
+        with pytest.raises(NothingNew):
+            await _freeze(store, keys, incident)
+        await affect(store, incident, "number = 0", exposed, as_given=True)
+        found = (await members(store, (await _freeze(store, keys, incident)).code))["0"]
+        assert (found.variant, found.new_categories) == (variant, "")
+        told = await _told(store, keys, "0")
+        assert told["records"] == ["order 1"]
+        assert "records_new" not in told
+        assert True not in told.get("categories", {}).values()
+    await affect(store, incident, "number = 0", "phone", as_given=True)
+    found = (await members(store, (await _freeze(store, keys, incident)).code))["0"]
+    assert (found.variant, found.new_categories) == ("guardian", " phone ")
+    assert (await _told(store, keys, "0"))["records_new"] == []
+
+
+async def test_the_same_hints_in_another_order_are_nothing_new(
+    store: Store, keys: Keys, tmp_path: Path
+) -> None:
+    """Nor are fewer of them: a corrected list writes to nobody again."""
+    incident = await _crowd(store, keys, 1)
+    path = tmp_path / "l.csv"
+
+    async def upload(*hints: str) -> None:
+        path.write_text("number,hint email\n" + "".join(f"0,{hint}\n" for hint in hints))
+        async with store.begin() as tx:
+            options = ListOptions("a leaked file", Exposure.read("", incident))
+            await by_list(tx, keys, incident, PeopleList(path), options, actor="alice")
+
+    await upload("ends in 1111", "ends in 2222")
+    await _freeze(store, keys, incident)
+    for hints in (("ends in 2222", "ends in 1111"), ("ends in 2222",)):
+        await upload(*hints)
+        with pytest.raises(NothingNew):
+            await _freeze(store, keys, incident)
+    await upload("ends in 2222", "ends in 3333")
+    assert (await members(store, (await _freeze(store, keys, incident)).code))[
+        "0"
+    ].new_categories == " email "
+
+
+async def test_an_account_that_was_told_is_told(store: Store, keys: Keys) -> None:
+    """Its contact has left since: nobody is missing, until there are more records; nor is an exclusion news."""
+    incident = await _accounts(store, keys)
+    await _account(store, keys, incident, "a0", "health")
+    await _sent(
+        store, await _announce(store, incident, await _freeze(store, keys, incident)), {"boss": "accepted"}
+    )
+    async with store.begin() as tx:
+        await tx.write("DELETE FROM account_contact")
+        tx.record(Event("test:left"))
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await untold.check(tx, incident.code, incident.id)
+    await _account(store, keys, incident, "a1", "health")
+    async with store.begin() as tx:
+        with pytest.raises(StepRefused, match="1 account with nobody to tell: A"):
+            await untold.check(tx, incident.code, incident.id)
+
+
+async def test_who_was_told_and_is_excluded_makes_no_audience(store: Store, keys: Keys) -> None:
+    """Also where all they were told was an account's."""
+    incident = await _accounts(store, keys)
+    await _account(store, keys, incident, "a0", "health")
+    await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await exclude(tx, keys, incident, numbers=["boss"], reason="told in person", actor="alice")
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+
+
+async def test_nothing_is_closed_over_more_than_was_frozen(store: Store, keys: Keys) -> None:
+    """A category noted after the freeze keeps it open until it is frozen too; asking changes nothing."""
+    incident = await _crowd(store, keys, 2)
+    await _freeze(store, keys, incident)
+
+    async def ask() -> None:
+        async with store.begin() as tx:
+            await require_nobody_new(tx, keys, incident, actor="alice")
+
+    await ask()
+    await affect(store, incident, "number = 0", "health", as_given=True)
+    before = len(await entries(store, "audience:frozen"))
+    with pytest.raises(StepRefused, match="more is known of 1 person"):
+        await ask()
+    assert len(await entries(store, "audience:frozen")) == before
+    await _freeze(store, keys, incident)
+    await ask()
+
+
+async def test_an_account_with_data_beside_nothing_of_their_own(store: Store, keys: Keys) -> None:
+    """Of the contact's own data none is known to be exposed: the account's is not said to be theirs."""
+    await _accounts(store, keys)
+    unknown = RECORD.replace(b"data_categories: [email, password-hash]\n", b"")
+    incident = await declared(store, unknown)
+    await affect(store, incident, "number = boss", "held")
+    await _account(store, keys, incident, "a0", "health")
+    found = (await members(store, (await _freeze(store, keys, incident)).code))["boss"]
+    assert (found.variant, found.categories) == ("account", " health ")
+    assert (await _told(store, keys, "boss"))["subject"] == "Alpha"
+
+
+async def test_many_accounts_share_the_places_of_one_notice(store: Store, keys: Keys) -> None:
+    """Thirty accounts of sixty records: each is named, with the first of its own and how many more."""
+    codes = [f"K{n:02}" for n in range(30)]
+    await add(
+        store,
+        keys,
+        [
+            person("boss", "boss@a.example", account=(codes[0], codes[0], "owner")),
+            *(person(f"{code}-{n:02}", account=(code, code)) for code in codes for n in range(60)),
+        ],
+    )
+    incident = await declared(store)
+    async with store.begin() as tx:
+        await tx.write(
+            "INSERT INTO account_contact (account_id, customer_id, role) SELECT a.id, c.id, 'owner' FROM"
+            " account a, customer c WHERE c.number = 'boss' AND a.number <> :first",
+            {"first": codes[0]},
+        )
+        tx.record(Event("test:contact"))
+        exposure = Exposure.read("health", incident, as_given=True)
+        await for_accounts(tx, keys, incident, ["all"], exposure, basis="x", actor="alice")
+    await _freeze(store, keys, incident)
+    told = await _told(store, keys, "boss")
+    assert (len(told["records"]), told["count"]) == (60, 30 * 60 + 1)
+    assert told["records"][2:4] == ["K01: K01-00", "K01: + 59"]
+
+
+async def test_known_details_are_looked_up_instead_of_read_through(store: Store, keys: Keys) -> None:
+    """A list of many rows beside many affected people: each row costs the same."""
+    incident = await _crowd(store, keys, 1)
+    asked: list[tuple[str, Any]] = []
+    event.listen(
+        store.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, sql, values, *_: asked.append((sql, values)),
+    )
+    async with store.read() as tx:
+        assert await known_details(tx, keys, incident, [1]) == {}
+    if store.dialect == "sqlite":
+        sql, values = next(one for one in asked if "JOIN affected" in one[0])
+        async with store.engine.connect() as connection:
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)).all()
+        (look,) = [row.detail for row in plan if " a " in f"{row.detail} "]
+        assert "customer_id=?" in look

@@ -341,6 +341,7 @@ def test_a_contact_affected_in_person_has_two_lists(renderer, locale):
         "subject": "Example GmbH",
         "categories": {"password": False, "health": True},
         "records": ["R-17"],
+        "records_new": [],
         "count": 1,
     }
     details = {"categories": {"name": False}, "accounts": [account], "records": ["order 9"]}
