@@ -93,7 +93,7 @@ async def revise(
     """Change what is said or when, before the countdown; an approval given before is void, if it does change.
 
     Changed facts need a new preflight; a changed plan needs a new approval only. Whoever changes it cannot
-    approve it any more, nor can the ``writers`` of the facts.
+    approve it any more, nor can the ``writers`` of changed facts. What changes nothing is not on record.
     """
     now = await announcement(tx, announcement_id, lock=True)
     if now.state not in UNRELEASED or now.state == "countdown":
@@ -118,10 +118,10 @@ async def revise(
         )
         await void_approvals(tx, now.id, "the facts were changed", actor=actor, state="draft")
     changed = await announcement(tx, announcement_id)
-    editors = now.editors | {*writers}
-    if (changed.facts, changed.plan) != (now.facts, now.plan):
-        editors |= {actor}
-    editors -= {now.author}
+    if (changed.facts, changed.plan) == (now.facts, now.plan):
+        return
+    wrote = {*writers} if changed.facts != now.facts else set()
+    editors = (now.editors | wrote | {actor}) - {now.author}
     await tx.write(
         "UPDATE announcement SET editors = :editors WHERE id = :id",
         {"editors": _word_set(editors), "id": now.id},

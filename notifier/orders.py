@@ -30,10 +30,10 @@ async def go_on(tx: Transaction, subject: str, *, operator: str) -> int:
     """End the order: what was being sent goes on, except where it is paused besides."""
     ended = 0
     for number in await _going_on(tx, subject):
+        await announcement(tx, number, lock=True)  # A pause being written is waited for, and then seen.
         if not await end_holds(tx, number, kinds=(ORDER,), actor=f"operator:{operator}"):
             continue
         ended += 1
-        await announcement(tx, number, lock=True)  # A pause being written is waited for, and then seen.
         await tx.write(
             "UPDATE announcement SET control = 'run' WHERE id = :id AND control = 'pause' AND NOT EXISTS"
             f" (SELECT 1 FROM hold WHERE announcement_id = :id AND kind IN {PAUSES} AND ended_at IS NULL)",

@@ -134,16 +134,7 @@ async def approvals(tx: Transaction, report: Report, entries: Sequence[Facts]) -
     """Check that every approval is what its entry says: who signed what, for how many; none is lost, and
     just those stand that no entry has voided since.
     """
-    standing = _standing(entries)
-    recorded = Counter(
-        (
-            *(facts.get(name) for name in _SIGNED),
-            facts.get("alone", 0),
-            facts.get("reason_digest", "") if tx.has_keys else "",
-        )
-        for entry in entries
-        if entry["type"] == AuditAction.ANNOUNCEMENT_APPROVED and isinstance(facts := entry.get("data"), dict)
-    )
+    recorded, standing = _approved(entries, reasons=tx.has_keys)
     rows = await tx.rows(
         "SELECT n.code, a.operator, a.people, a.audience_digest, a.texts_digest, a.plan_digest, "
         "a.channels_digest, a.expires_at, a.alone, a.reason, a.voided_at, n.author, n.editors "
@@ -160,21 +151,29 @@ async def approvals(tx: Transaction, report: Report, entries: Sequence[Facts]) -
         if row.operator in writers and not row.alone and row.voided_at is None:
             report.add("approval-by-writer", f"an approval of {row.code} is by somebody who wrote in it")
         if row.voided_at is None:
-            standing[row.code] -= 1
-    for code in sorted(code for code, difference in standing.items() if difference):
-        report.add("approval-standing", f"not as many approvals of {code} stand as the trail says")
+            standing[signed] -= 1
+    for code in sorted({str(signed[0]) for signed, difference in standing.items() if difference}):
+        report.add("approval-standing", f"not those approvals of {code} stand that the trail says")
     if lost := recorded.total():
         report.add("approval-lost", f"{lost} recorded approvals are not in the store as they were given")
 
 
-def _standing(entries: Iterable[Facts]) -> Counter[str]:
-    """Count, for each announcement, the approvals that its entries leave standing; each voiding is of all."""
-    standing: Counter[str] = Counter()
+def _approved(
+    entries: Iterable[Facts], *, reasons: bool
+) -> tuple[Counter[tuple[Any, ...]], Counter[tuple[Any, ...]]]:
+    """Count what entries say was signed, and of that what they leave standing; each voiding is of all."""
+    given: Counter[tuple[Any, ...]] = Counter()
+    standing: Counter[tuple[Any, ...]] = Counter()
     for entry in entries:
         facts = entry.get("data")
-        code = str(facts.get("announcement")) if isinstance(facts, dict) else ""
+        if not isinstance(facts, dict):
+            continue
         if entry["type"] == AuditAction.ANNOUNCEMENT_APPROVED:
-            standing[code] += 1
+            reason = facts.get("reason_digest", "") if reasons else ""
+            signed = (*(facts.get(name) for name in _SIGNED), facts.get("alone", 0), reason)
+            given[signed] += 1
+            standing[signed] += 1
         elif entry["type"] == AuditAction.ANNOUNCEMENT_APPROVAL_VOIDED:
-            standing[code] = 0
-    return standing
+            for signed in [one for one in standing if one[0] == facts.get("announcement")]:
+                del standing[signed]
+    return given, standing

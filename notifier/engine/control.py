@@ -14,7 +14,7 @@ from notifier.deliveries import State
 from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import LOST, PAUSES, WARNINGS, end_holds, is_open, open_hold
+from notifier.engine.holds import LOST, PAUSES, WARNINGS, ask_author, end_holds, is_open, open_hold
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
@@ -39,16 +39,33 @@ _SENDING_HOLDS = (
 """Kinds of hold that mean nothing any more once nothing is left to send."""
 
 
-async def find(tx: Transaction, code: str) -> Row[Any]:
-    """Return the latest revision of the announcement called ``code``."""
+async def find(tx: Transaction, code: str, *, lock: bool = False) -> Row[Any]:
+    """Return the latest revision of the announcement called ``code``; ``lock`` keeps it as it is until the
+    end of the transaction.
+    """
+    update = " FOR UPDATE" if lock and tx.dialect == "postgresql" else ""
     row = await tx.row(
-        "SELECT * FROM announcement WHERE code = :code ORDER BY revision DESC LIMIT 1", code=code
+        f"SELECT * FROM announcement WHERE code = :code ORDER BY revision DESC LIMIT 1{update}", code=code
     )
     if row is None:
         raise NotFound(
             f"there is no announcement {code}", advice="List them with `notifier announcements list`."
         )
     return row
+
+
+async def _as_seen(tx: Transaction, code: str) -> Row[Any]:
+    """Return an announcement, locked. What somebody else changes while it is waited for is ``Conflict``: what
+    they did is not undone by somebody who could not know of it.
+    """
+    seen = await find(tx, code)
+    now = await find(tx, code, lock=True)
+    if (seen.state, seen.control) != (now.state, now.control):
+        raise Conflict(
+            f"{code} has changed just now",
+            advice=f"Look at it with `notifier announcements status {code}`, then try again.",
+        )
+    return now
 
 
 def _require(reason: str) -> None:
@@ -63,7 +80,7 @@ async def pause(tx: Transaction, code: str, *, operator: str, reason: str) -> No
     let it go on.
     """
     _require(reason)
-    announcement = await find(tx, code)
+    announcement = await find(tx, code, lock=True)
     if announcement.state != "released":
         raise Conflict(
             f"{code} is not being sent", advice=f"Look at it with `notifier announcements status {code}`."
@@ -104,12 +121,31 @@ async def pause_all(tx: Transaction, *, kind: str, reason: str, only: int = 0) -
     return len(paused)
 
 
+async def stop_countdowns(tx: Transaction, *, kind: str, reason: str) -> int:
+    """Stop every countdown, without an operator, and ask its owner under a hold of ``kind``; returns how many
+    there were.
+    """
+    stopped = await tx.write_returning(
+        "UPDATE announcement SET state = 'approved', release_at = NULL WHERE state = 'countdown'"
+        " RETURNING id, code, author"
+    )
+    for row in stopped:
+        await tx.housekeep(
+            "UPDATE schedule SET next_fire_at = NULL WHERE announcement_id = :id AND kind = 'release'",
+            {"id": row.id},
+        )
+        await open_hold(tx, row.id, kind=kind, reason=reason, owner=row.author)
+        facts = {"announcement": row.code, "actor": "system"}
+        tx.record(Event(AuditAction.ANNOUNCEMENT_STOPPED, facts))
+    return len(stopped)
+
+
 async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
     """Go on after a pause or after the canary; returns how many waves were freed.
 
     Where answers had been lost in numbers, whoever is in doubt is held for a decision of its own.
     """
-    announcement = await find(tx, code)
+    announcement = await _as_seen(tx, code)
     if announcement.state != "released":
         raise Conflict(f"{code} is not released", advice=f"See `notifier announcements show {code}`.")
     if await is_open(tx, announcement.id, "order"):
@@ -173,7 +209,7 @@ async def _free(
 
 async def next_wave(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
     """Start the next planned wave now instead of at its time; returns how many people are in it."""
-    announcement = await find(tx, code)
+    announcement = await _as_seen(tx, code)
     wave = await tx.row(
         "SELECT id, number, people FROM wave WHERE announcement_id = :id AND state = 'planned' "
         "ORDER BY number LIMIT 1",
@@ -202,7 +238,7 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
     held, because it may have arrived.
     """
     _require(reason)
-    announcement = await find(tx, code)
+    announcement = await find(tx, code, lock=True)
     if announcement.state in {"closed", "cancelled"}:
         raise Conflict(
             f"{code} is already {announcement.state}", advice="There is nothing left in it to end."
@@ -276,6 +312,8 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
     await dispatcher.dispatch(tx, [row.batch_id], not_before=0)
     if not await doubt.undecided(tx, row.announcement_id):
         await end_holds(tx, row.announcement_id, kinds=(doubt.HOLD,), actor=f"operator:{operator}")
+        if await doubt.undecided(tx, row.announcement_id):  # Held by a worker since they were counted.
+            await ask_author(tx, row.announcement_id, kind=doubt.HOLD, reason=doubt.REASON)
     facts = {
         "announcement": row.code,
         "delivery": reference,
@@ -291,7 +329,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     Who was left in doubt by a person's decision stays held, and counts as such.
     The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
     """
-    announcement = await find(tx, code)
+    announcement = await find(tx, code, lock=True)
     if announcement.state != "released":
         raise Conflict(
             f"{code} is {announcement.state}, only a released announcement is closed",

@@ -119,7 +119,7 @@ async def decide(
     if decision is Decision.SEND_AGAIN:
         await _send_again(tx, code, waiting, actor, dispatcher)
     else:
-        await _set(tx, waiting, "left_at = :now")
+        await _set(tx, code, waiting, "left_at = :now")
     await open_hold(tx, announcement.id, kind=HOLD, reason=REASON, owner=operator)
     await change_reason(tx, announcement.id, kind=HOLD, reason=f"{decision}: {reason}")
     await end_holds(tx, announcement.id, kinds=(HOLD,), actor=actor)
@@ -137,19 +137,24 @@ async def decide(
     return len(waiting)
 
 
-async def _set(tx: Transaction, waiting: Sequence[Row[Any]], what: str) -> None:
-    """Write the decision to just those it was about: who is held meanwhile needs another one."""
-    await tx.write(
+async def _set(tx: Transaction, code: str, waiting: Sequence[Row[Any]], what: str) -> None:
+    """Write the decision to just those it was about, or to none: who is held meanwhile needs another one."""
+    decided = await tx.write(
         f"UPDATE delivery SET {what} FROM {tx.recordset('ids', 'v', id='bigint')} "
-        "WHERE delivery.id = v.id AND delivery.state = 'held'",
+        "WHERE delivery.id = v.id AND delivery.state = 'held' AND delivery.left_at IS NULL",
         {"now": tx.now_us(), "ids": orjson.dumps([{"id": row.id} for row in waiting]).decode()},
     )
+    if decided != len(waiting):
+        raise Conflict(
+            f"somebody else has just decided about people of {code}; nothing was decided",
+            advice=f"Look with `notifier announcements held {code}`, then decide again.",
+        )
 
 
 async def _send_again(
     tx: Transaction, code: str, waiting: Sequence[Row[Any]], actor: str, dispatcher: Dispatcher
 ) -> None:
-    await _set(tx, waiting, "state = 'planned', due_at = :now, changed_at = :now")
+    await _set(tx, code, waiting, "state = 'planned', due_at = :now, changed_at = :now")
     batches = sorted({row.batch_id for row in waiting})
     await tx.housekeep(
         "UPDATE send_batch SET state = 'ready', not_before = 0 WHERE state IN ('done', 'ready') "

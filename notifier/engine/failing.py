@@ -32,13 +32,15 @@ class Failing:
         """Count a failure; from the third in a row on, make sure that somebody is asked to look."""
         async with store.begin() as tx:
             counted = await tx.housekeep(
-                "UPDATE send_batch SET failures = failures + 1 WHERE id = :id RETURNING failures",
+                "UPDATE send_batch SET failures = failures + 1 WHERE id = :id AND state <> 'done'"
+                " RETURNING failures",
                 {"id": lease.batch_id},
             )
-            if counted[0].failures < TROUBLED_AFTER:
-                return
-            self._keep_failing.add((lease.announcement_id, lease.batch_id))
-            await ask_author(tx, lease.announcement_id, kind=HOLD, reason=_REASON)
+            if counted and counted[0].failures >= TROUBLED_AFTER:
+                self._keep_failing.add((lease.announcement_id, lease.batch_id))
+                await ask_author(tx, lease.announcement_id, kind=HOLD, reason=_REASON)
+        if not counted:  # Everybody in it was handed over before it failed.
+            await self.went_well(store, lease)
 
     async def went_well(self, store: Store, lease: Lease) -> None:
         """Forget the failures of a batch; the hold ends with the last batch that failed."""
@@ -49,7 +51,7 @@ class Failing:
             if await tx.scalar(
                 "SELECT 1 FROM hold h WHERE h.announcement_id = :id AND h.kind = :kind "
                 "AND h.ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM send_batch b "
-                "WHERE b.announcement_id = :id AND b.failures > 0)",
+                "WHERE b.announcement_id = :id AND b.failures > 0 AND b.state <> 'done')",
                 id=lease.announcement_id,
                 kind=HOLD,
             ):

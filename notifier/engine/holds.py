@@ -81,8 +81,9 @@ async def is_open(tx: Transaction, announcement_id: int, kind: str) -> bool:
 
 async def ask_author(tx: Transaction, announcement_id: int, *, kind: str, reason: str) -> None:
     """Open a hold for the author of what is being sent; what was cancelled meanwhile waits for nothing."""
+    share = " FOR SHARE" if tx.dialect == "postgresql" else ""  # A cancel that is being written is seen.
     author = await tx.scalar(
-        "SELECT author FROM announcement WHERE id = :id AND state = 'released'", id=announcement_id
+        f"SELECT author FROM announcement WHERE id = :id AND state = 'released'{share}", id=announcement_id
     )
     if author is not None:
         await open_hold(tx, announcement_id, kind=kind, reason=reason, owner=str(author))

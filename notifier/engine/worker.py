@@ -184,6 +184,7 @@ class Worker:
             # What went out since the backup is not on record here: sending again needs a person's word.
             async with parts.store.begin() as tx:
                 paused = await control.pause_all(tx, kind="restored", reason=_RESTORED)
+                paused += await control.stop_countdowns(tx, kind="release", reason=_RESTORED)
             log.error("the store is older than its published log", paused=paused)
         retry = int(parts.settings.retry_first_seconds * SECOND)
         settled = await recovery.replay(parts.store, self._spills, retry_us=retry)

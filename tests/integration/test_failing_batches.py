@@ -6,8 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from notifier.engine import batches, control
 from notifier.engine.failing import Failing
+from notifier.engine.sending import BatchResult
+from notifier.engine.worker import Worker
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
@@ -87,6 +91,38 @@ async def test_a_batch_that_keeps_failing_is_seen_until_it_goes_well(
         await until(all_told)
         await until(over)
         assert worker.trouble == ""
+
+
+async def test_a_failure_after_the_last_hand_over_keeps_nobody_waiting(
+    live: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is gone for a moment once a batch is done: nobody in it waits, so its hold ends."""
+    await world.released(live, keys, 3)
+    finisher = Fragile()
+    made = replace(parts(live, keys, ScriptedChannel(), tmp_path), finisher=finisher)
+    made = replace(made, settings=made.settings.model_copy(update={"lease_seconds": 0.3}))
+    heed = Worker._heed
+    failed = []
+
+    async def fragile(self: Worker, announcement_id: int, result: BatchResult) -> None:
+        if result.accepted and not failed:
+            failed.append(True)
+            raise OSError("the store was gone for a moment")
+        await heed(self, announcement_id, result)
+
+    monkeypatch.setattr(Worker, "_heed", fragile)
+
+    async def seen() -> bool:
+        return await open_holds(live) == [("failing", "anna")]
+
+    async def over() -> bool:
+        return await states(live) == {"accepted": 3} and await open_holds(live) == []
+
+    async with running(made):
+        await until(seen)
+        finisher.broken = False
+        await until(over)
+    assert failed
 
 
 async def test_a_restart_forgets_no_failure(live: Store, keys: Keys, tmp_path: Path) -> None:

@@ -145,6 +145,8 @@ async def test_who_wrote_the_facts_cannot_approve_what_another_drafted(case: Cas
     """Those whose words were taken over are kept with the announcement; changing nothing makes no writer."""
     async with case.store.begin() as tx:
         await revise(tx, case.id, actor="bob", facts=FACTS, writers=["dora"])
+        assert (await announcement(tx, case.id)).writers == {"alice"}
+        await revise(tx, case.id, actor="alice", facts={**FACTS, "brand": "Other"}, writers=["dora"])
         assert (await announcement(tx, case.id)).writers == {"alice", "dora"}
     await case.preflight()
     with pytest.raises(NotPermitted, match="dora wrote"):
@@ -175,7 +177,7 @@ async def test_a_changed_approval_is_found(case: Case, act: str, tmp_path: Path)
     elif "DELETE" in act:
         assert found == {"approval-lost", "approval-standing"}
     else:
-        assert found == {"approval-lost", "approval-differs"}
+        assert found == {"approval-lost", "approval-differs", "approval-standing"}
 
 
 async def test_a_voided_approval_that_is_revived_is_found(case: Case, tmp_path: Path) -> None:
@@ -190,6 +192,27 @@ async def test_a_voided_approval_that_is_revived_is_found(case: Case, tmp_path: 
     assert (await case.state(), (await checked(log)).findings) == ("draft", [])
     await damage(log, "UPDATE approval SET voided_at = NULL, voided_because = ''")
     assert set((await checked(log)).counts) == {"approval-standing"}
+
+
+async def test_an_approval_put_in_another_s_place_is_found(case: Case, tmp_path: Path) -> None:
+    """As many stand as the trail says, and not the same: what was released was not signed by that one."""
+    await case.approve("bob")
+    await case.preflight()
+    await case.approve("dora")
+    log = Log.of(case.store, tmp_path)
+    assert (await checked(log)).findings == []
+    await damage(log, "UPDATE approval SET voided_at = CASE WHEN operator = 'bob' THEN NULL ELSE 5 END")
+    assert set((await checked(log)).counts) == {"approval-standing"}
+
+
+async def test_an_approver_whose_words_come_to_nothing_stays_one(case: Case, tmp_path: Path) -> None:
+    """Facts made anew from a record that was changed and put back: nothing is revised, the approval stands."""
+    await case.approve("bob")
+    async with case.store.begin() as tx:
+        await revise(tx, case.id, actor="alice", facts=FACTS, writers=["alice", "bob", "carol"])
+    await case.countdown()
+    await case.fire()
+    assert (await checked(Log.of(case.store, tmp_path))).findings == []
 
 
 @pytest.mark.parametrize(
@@ -219,7 +242,7 @@ async def test_changed_words_are_found(case: Case, code: str, act: str, tmp_path
 async def test_an_approval_by_somebody_who_wrote_in_it_is_found(case: Case, tmp_path: Path) -> None:
     """Also where the writers were changed to hide it: the trail names them."""
     async with case.store.begin() as tx:
-        await revise(tx, case.id, actor="alice", facts=FACTS, writers=["dora"])
+        await revise(tx, case.id, actor="alice", facts={**FACTS, "brand": "Other"}, writers=["dora"])
     await case.preflight()
     log = Log.of(case.store, tmp_path)
     await damage(log, "UPDATE announcement SET editors = ''")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier.announcements import announcement
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.sequencer import Sequencer
@@ -21,11 +22,14 @@ from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.worker import Parts, Worker
 from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
-from notifier.settings import EmailSettings, RelaySettings, SendingSettings
-from notifier.store import Store
+from notifier.release import release
+from notifier.settings import ApprovalSettings, EmailSettings, RelaySettings, SendingSettings
+from notifier.store import Store, Transaction
 from notifier.testing import ScriptedChannel
 from tests import world
+from tests.audiences import crowd, drafted, freeze, rules_of, settings_in
 from tests.conftest import ORIGIN
+from tests.integration.test_release import Case, enqueue
 from tests.integration.test_sending import INLINE, RELAY_DOWN, states
 
 
@@ -201,6 +205,43 @@ async def test_pause_reaches_what_waits_for_a_slow_relay(live: Store, keys: Keys
                 await control.pause(tx, world.CODE, operator="ben", reason="a wrong word")
             await until(none_open)
             assert len(sink.accepted) <= before + 4
+
+
+async def test_a_countdown_in_a_restored_store_is_stopped(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """It may have ended since the copy was made, and everybody been told: a person starts it again, or not."""
+    settings = settings_in(tmp_path, approval=ApprovalSettings(countdown_seconds=60))
+    audience = await freeze(live, keys, crowd(6))
+    case = Case(live, keys, settings, audience, await drafted(live, audience))
+    await case.preflight()
+    async with live.begin() as tx:
+        now = await announcement(tx, case.id)
+        await rules_of(settings).approve_locales(tx, now, ["en"], operator="bob")
+    await case.approve("bob")
+    await case.countdown()
+    async with live.begin() as tx:
+        await tx.housekeep("UPDATE schedule SET next_fire_at = 1")
+
+    async def restored() -> bool:
+        return True
+
+    async def carry_out(tx: Transaction, number: int) -> None:
+        await release(tx, rules_of(settings), number, enqueue)
+
+    async def stopped() -> bool:
+        async with live.read() as tx:
+            return bool(await tx.scalar("SELECT 1 FROM hold WHERE kind = 'release' AND ended_at IS NULL"))
+
+    channel = ScriptedChannel()
+    made = replace(parts(live, keys, channel, tmp_path), rolled_back=restored, release=carry_out)
+    async with running(made) as worker:
+        await until(stopped)
+
+        async def alive() -> bool:
+            return worker.alive
+
+        await until(alive)
+    assert (await case.state(), channel.sent) == ("approved", [])
+    await case.countdown()
 
 
 async def test_a_restored_store_sends_nothing_by_itself(live: Store, keys: Keys, tmp_path: Path) -> None:
