@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notifier.channels.email.replies import Rule, rules
 
+_STAGES = {"body": "final dot", "failure": "report of failure", "delay": "report of delay"}
 _INTRO = """\
 What a mail server's answer means for a delivery is data: `notifier/channels/email/replies.toml`. The rules are tried in
 this order and the first whose conditions all hold decides. Without a word on the outcome, 4xx is *deferred* and 5xx is
@@ -15,6 +16,8 @@ this order and the first whose conditions all hold decides. Without a word on th
   third such answer in a row, and ten in a row leave the relay alone for five minutes: single ones are usual.
 - `about-us` never ends a delivery: the fault is the sender's, so the reader's address stays usable and the message
   goes again.
+- **To** names what was answered. The rules for *reports* are for what comes back later by e-mail; such a report is read
+  by the rules of the answer that it quotes too, and gives a reason alone: see [Reports by e-mail](bounce-reports.md).
 """
 
 
@@ -39,7 +42,7 @@ def _row(rule: Rule) -> str:
         f"`{rule.reason}`",
         codes,
         ", ".join(rule.enhanced),
-        ", ".join(stage.upper() if stage != "body" else "final dot" for stage in rule.stages),
+        ", ".join(_STAGES.get(stage, stage.upper()) for stage in rule.stages),
         f"`{rule.text.pattern.replace('|', '&#124;')}`" if rule.text else "",
         str(rule.kind or ""),
         f"{rule.wait:.0f} s" if rule.wait else "",

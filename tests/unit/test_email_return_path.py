@@ -43,3 +43,23 @@ def test_another_key_or_domain_is_not_ours(keys: Keys) -> None:
 def test_what_is_no_return_path_is_not_read(keys: Keys, address: str) -> None:
     """Other addresses give None, never an error."""
     assert ReturnPaths(keys, "b.example.com").read(address) is None
+
+
+@pytest.mark.parametrize(
+    "frame", ["<{}@b.example.com>", "SRS0=x1Y2=ZZ=b.example.com={}@forwarder.test", "prvs=0123={}@x.test"]
+)
+def test_a_return_path_is_found_in_a_text(keys: Keys, frame: str) -> None:
+    """Whatever a forwarder has wrapped around its local part, in any case, and once however often it stands."""
+    paths = ReturnPaths(keys, "b.example.com")
+    local = paths.make(REFERENCE, 12).partition("@")[0]
+    text = f"Return-Path: {frame.format(local)}\nSender: {frame.format(local.upper())}\n"
+    assert paths.found_in(text.encode()) == [(REFERENCE, 12)]
+
+
+def test_of_invented_return_paths_twenty_are_tried(keys: Keys) -> None:
+    """Who fills a report with them hides their own."""
+    paths = ReturnPaths(keys, "b.example.com")
+    invented = [f"b+{number}-1-aaaaaaaaaaaaaaaa" for number in range(20)]
+    text = " ".join([*invented, paths.make(REFERENCE, 1)]).encode()
+    assert paths.found_in(text) == []
+    assert paths.found_in(text.partition(b" ")[2]) == [(REFERENCE, 1)]

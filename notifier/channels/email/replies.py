@@ -12,6 +12,9 @@ from typing import Any, Literal, NamedTuple
 from notifier.channels import OutcomeKind
 
 Stage = Literal["session", "mail", "rcpt", "data", "body"]
+"""What a live answer was given to."""
+Report = Literal["failure", "delay"]
+"""What a later report says: it will not arrive, or it has not arrived yet."""
 _ENHANCED = re.compile(r"(?:^|[\s(\[#])([245])\.(\d{1,3})\.(\d{1,3})(?![.\d])")
 _ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@:;,]{1,255}>?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -51,7 +54,7 @@ class Rule:
     slows: Literal["", "relay", "site"] = ""
     wait: float | None = None
 
-    def holds(self, stage: Stage, code: int, status: str, text: str) -> bool:
+    def holds(self, stage: Stage | Report, code: int, status: str, text: str) -> bool:
         """Say whether all conditions hold."""
         return bool(
             (not self.codes or code in self.codes or code // 100 in self.codes)
@@ -116,6 +119,24 @@ def classify(stage: Stage, reply: Reply) -> Verdict:
             kind = rule.kind or (OutcomeKind.DEFERRED if code < 500 else OutcomeKind.REJECTED)
             asked = waiting_time(text) if kind is OutcomeKind.DEFERRED else None
             return Verdict(kind, rule.reason, enhanced, asked or rule.wait, rule.slows, asked)
+    raise AssertionError("the last rules of replies.toml hold for every 4xx and 5xx")
+
+
+def classify_report(report: Report, stage: Stage, reply: Reply, enhanced: str) -> str:
+    """Return the reason that a report gives: what a ``reply`` means that another server got at ``stage``.
+
+    ``enhanced`` is the status code that counts; its class is that of the reply. The same rules decide as for
+    a live answer, and those that are for reports alone. What has failed stays failed: 5.7.x is *about-us*
+    here too, but nobody will try that message again.
+    """
+    code, text = reply
+    status = f"{code // 100}{enhanced[1:]}" if enhanced else ""
+    words = _ADDRESS.sub("@", text) if "@" in text else text
+    for rule in rules().rules:
+        if rule.holds(stage, code, status, words) or (
+            report in rule.stages and rule.holds(report, code, status, words)
+        ):
+            return rule.reason
     raise AssertionError("the last rules of replies.toml hold for every 4xx and 5xx")
 
 

@@ -15,6 +15,8 @@ from notifier.keys import Keys
 
 _PURPOSE = "return-path"
 _LOCAL = re.compile(r"b\+([0-9a-z]{1,24})-([0-9]{1,6})-([a-z2-7]{16})", re.ASCII)
+_WITHIN = re.compile(rb"(?<![0-9a-z])b\+[0-9a-z]{1,24}-[0-9]{1,6}-[a-z2-7]{16}(?![0-9a-z])", re.IGNORECASE)
+_MOST_TRIED = 20
 
 
 class ReturnPaths:
@@ -39,6 +41,16 @@ class ReturnPaths:
         stem = f"{reference}-{attempt}"
         # compare_digest takes the same time wherever the two differ.
         return (reference.upper(), int(attempt)) if hmac.compare_digest(self._mac(stem), mac) else None
+
+    def found_in(self, text: bytes) -> list[tuple[str, int]]:
+        """Return what the return paths of ours in ``text`` name, each once, in their order; twenty are tried.
+
+        Forwarders wrap a return path into one of their own (SRS, BATV) and put another domain behind it, so
+        the domain is not asked for here: the signature alone proves that we made it.
+        """
+        tried = list(dict.fromkeys(match[0].lower() for match in _WITHIN.finditer(text)))[:_MOST_TRIED]
+        read = (self.read(f"{local.decode()}@{self._domain}") for local in tried)
+        return [one for one in read if one is not None]
 
     def _mac(self, stem: str) -> str:
         return b32encode(self._keys.token_mac(_PURPOSE, stem.encode())).decode().lower()
