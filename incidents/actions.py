@@ -23,4 +23,5 @@ class IncidentAction(StrEnum):
     AFFECTED_CONTACTS_BACK = "affected:contacts-back"
     AFFECTED_READMITTED = "affected:readmitted"
     EXPOSURES_FROZEN = "audience:exposures:frozen"
+    UNREACHED_EXPORTED = "incident:unreached:exported"
     CONTACT_POINTS_COMPROMISED = "affected:compromised"

@@ -12,7 +12,7 @@ from incidents.cli.lazy import Entry, Overview
 from notifier import HOME_VARIABLE, __version__
 
 _INSTALLATION = ("incidents.cli.installation",)
-_INCIDENTS = ("declaring", "stepping", "showing", "forms", "affecting", "excluding", "freezing")
+_INCIDENTS = ("declaring", "stepping", "showing", "forms", "affecting", "excluding", "freezing", "accounting")
 _DEMO = ("incidents.cli.demo",)
 
 
@@ -68,6 +68,14 @@ class Commands(Overview):
                 "notifier.cli.doubt",
             ),
             is_group=True,
+        ),
+        "receipts": Entry(
+            "What was reported afterwards about notices, and reports about nobody we know.",
+            ("notifier.cli.receipts",),
+            is_group=True,
+        ),
+        "suppressions": Entry(
+            "Addresses that are not used, and why.", ("notifier.cli.suppressions",), is_group=True
         ),
         "email": Entry("Try the mail relays out.", ("notifier.cli.email",), is_group=True),
         "audit": Entry(

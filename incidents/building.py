@@ -24,9 +24,12 @@ from notifier.forecasts import allowed_rate
 from notifier.keys import Keys
 from notifier.operators import alert_addresses
 from notifier.preflight.rules import rules_for
+from notifier.receipts.matching import match_again
+from notifier.receipts.taking import settle_pending
 from notifier.release import refused, release
 from notifier.settings import Settings
 from notifier.store import Store, Transaction
+from notifier.suppressions import expire
 
 CATCHER_LOG = "drill-mail.jsonl"
 
@@ -77,6 +80,10 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
     async def sequence(stop: asyncio.Event) -> None:
         await sequencer.run(stop, settings.audit.every_seconds)
 
+    async def settle_receipts() -> int:
+        async with store.begin() as tx:
+            return await settle_pending(tx, keys) + await match_again(tx, keys) + await expire(tx)
+
     async def rolled_back() -> bool:
         return await is_rolled_back(settings, store)
 
@@ -111,6 +118,7 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
             release=carry_out,
             refused=note_refusal,
             sequence=sequence,
+            settle_receipts=settle_receipts,
             raise_alerts=raise_alerts,
             rolled_back=rolled_back,
         )

@@ -4,11 +4,12 @@
     deferred ─open──▶ handing-over ──deferred──▶ deferred
     unknown ──open──▶ handing-over ──rejected──▶ rejected
                       handing-over ──answer lost, or taken over──▶ unknown
-    unknown ──spill, receipt──▶ accepted | deferred | rejected | delivered | bounced
+    unknown ──spill──▶ accepted | deferred | rejected
                       handing-over ──deferred for too long──▶ expired
     unknown ──hold──▶ held ──an operator: again──▶ planned
     planned | deferred | unknown ──▶ suppressed
     planned | deferred ──▶ cancelled
+    all but handing-over, once handed over ──receipt──▶ delivered | bounced
 
 The store's statements name these states in their WHERE clauses; a stateful test holds each move that they
 make against ``after``.
@@ -87,11 +88,11 @@ _MOVES: dict[tuple[State, Happening], State] = (
 def after(state: State, happening: Happening) -> State:
     """Return the state that follows; what cannot happen in ``state`` raises ``Conflict``.
 
-    A receipt that comes late, early or twice never takes a delivery back to an earlier state: it is
-    accepted in every state in which the message may have left, and changes nothing where it says less
-    than is known.
+    A receipt that comes late, early or twice never takes a delivery back to an earlier state, and changes
+    nothing where it says less than is known. It is about a message that was handed over, so it is for the
+    caller to know that there was one; while the answer to a hand-over is outstanding, it waits.
     """
-    if happening in _RECEIPTS and state not in {State.PLANNED, State.SUPPRESSED}:
+    if happening in _RECEIPTS and state is not State.HANDING_OVER:
         return State.BOUNCED if state is State.BOUNCED else _RECEIPTS[happening]
     if following := _MOVES.get((state, happening)):
         return following

@@ -128,6 +128,8 @@ class SendingSettings(_Group):
     """Hand-overs with a lost answer after which a delivery is held for a person's decision in any case."""
     give_up_hours: float = Field(default=96, gt=0)
     """How long a delivery is tried (RFC 5321, section 4.5.4.1, asks for four to five days)."""
+    settled_hours: float = Field(default=72, ge=0)
+    """How long after its acceptance a notice that has not come back counts as received."""
     batches_at_once: int = Field(default=2, ge=1, le=50)
     """Batches one worker has under way."""
     relay_pause_seconds: float = Field(default=15, gt=0)

@@ -23,6 +23,7 @@ from notifier.engine.attempts import RESPONSE_CONTEXT
 from notifier.engine.loading import SIGNATURE_CONTEXT
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
+from notifier.receipts.history import ReceiptTold, receipts_of
 from notifier.store import Transaction
 
 
@@ -67,6 +68,7 @@ class DeliveryTold:
     handed_over: bool
     intact: bool | None
     attempts: tuple[AttemptTold, ...]
+    receipts: tuple[ReceiptTold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ async def _delivery(tx: Transaction, reader: _Reader, row: Row[Any]) -> Delivery
         attempts=tuple(
             reader.attempt(one, entries.get(one.event_id), recipient, message) for one in attempts
         ),
+        receipts=tuple(await receipts_of(tx, reader.subject, row.id)),
     )
 
 
@@ -196,7 +199,7 @@ class _Reader:
 
     def __init__(self, keys: Keys, subject: SubjectKey | None, number: str) -> None:
         self._keys = keys
-        self._subject = subject
+        self.subject = subject
         self._number = number
         self._damaged = False
 
@@ -214,13 +217,13 @@ class _Reader:
 
     def message(self, row: Row[Any]) -> tuple[str, bytes | None, bool | None]:
         """Return recipient, exact bytes and whether they have the approved digest."""
-        if self._subject is None:
+        if self.subject is None:
             return "", None, False if self._damaged else None
         recipient = ""
         try:
-            packed = self._subject.open(bytes(row.sealed), notices.SEAL_CONTEXT)
+            packed = self.subject.open(bytes(row.sealed), notices.SEAL_CONTEXT)
             recipient, message = notices.unpack(packed, bytes(row.dictionary))
-            signature = self._subject.open(bytes(row.signature), SIGNATURE_CONTEXT) if row.signature else b""
+            signature = self.subject.open(bytes(row.signature), SIGNATURE_CONTEXT) if row.signature else b""
         except StoreError:
             return recipient, None, False
         intact = notices.keyed_digest(message, self._keys.index) == bytes(row.digest)
@@ -233,9 +236,9 @@ class _Reader:
     ) -> AttemptTold:
         """Return an attempt with the server's reply, held against its audit entry."""
         reply, unreadable = "", self._damaged and row.sealed is not None
-        if self._subject is not None and row.sealed is not None:
+        if self.subject is not None and row.sealed is not None:
             try:
-                reply = self._subject.open(bytes(row.sealed), RESPONSE_CONTEXT).decode()
+                reply = self.subject.open(bytes(row.sealed), RESPONSE_CONTEXT).decode()
             except (StoreError, UnicodeDecodeError):
                 unreadable = True
         return AttemptTold(
@@ -257,7 +260,7 @@ class _Reader:
 
     def _proven(self, entry: Placed | None, recipient: str, message: bytes | None, reply: str) -> bool | None:
         """Make the entry's disclosures again: equal digests prove the values shown."""
-        if self._subject is None:
+        if self.subject is None:
             return None
         if entry is None or message is None:
             return False
@@ -272,7 +275,7 @@ class _Reader:
         disclosures = [Disclosure("recipient", known)]
         if reply:
             disclosures.append(Disclosure("response", {"text": reply}))
-        made = disclose(Event("", {}, disclosures, self._subject), entry.event_id)
+        made = disclose(Event("", {}, disclosures, self.subject), entry.event_id)
         return sorted(committed) == sorted(digest(one) for one in made)
 
 
@@ -290,4 +293,5 @@ def unreadable(memberships: Sequence[Membership]) -> int:
     """Count the notices and replies of a story that cannot be opened."""
     told = deliveries(memberships)
     notices_lost = sum(one.message is None and one.intact is False for one in told)
-    return notices_lost + sum(attempt.unreadable for one in told for attempt in one.attempts)
+    answers = [one.unreadable for delivery in told for one in delivery.attempts]
+    return notices_lost + sum(answers) + sum(one.unreadable for each in told for one in each.receipts)

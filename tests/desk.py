@@ -57,10 +57,10 @@ class Desk:
 
         return opened()
 
-    def say(self, *arguments: str) -> tuple[int, str]:
-        """Run a command and return its exit code and everything it printed."""
+    def say(self, *arguments: str, typed: str = "") -> tuple[int, str]:
+        """Run a command and return its exit code and everything it printed; ``typed`` is its input."""
         environment = {"NOTIFIER_STORE__URL": self.url, "COLUMNS": "250"}
-        done = CliRunner().invoke(app, ["--home", str(self.home), *arguments], env=environment)
+        done = CliRunner().invoke(app, ["--home", str(self.home), *arguments], env=environment, input=typed)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.exit_code, done.output

@@ -19,6 +19,7 @@ from notifier.words import amount
 _PAGE = 4096
 _APART = 10_000_000
 """Microseconds by which an attempt's end and its entry's time, taken one after the other, differ at most."""
+_REPORTED = ("source", "kind", "attempt", "code", "enhanced", "reason")
 COMMITMENTS = frozenset({AuditAction.AUDIENCE_FROZEN.value, AuditAction.ANNOUNCEMENT_CLOSED.value})
 
 
@@ -135,11 +136,51 @@ async def attempts(tx: Transaction, report: Report) -> None:
         report.add("attempt-lost", f"{lost} recorded attempts have no row any more")
 
 
-def _says(entry: bytes, row: Any) -> bool:
+async def receipts(tx: Transaction, report: Report) -> None:
+    """Check that every receipt's row says what its entry says, and that no entry lost its row."""
+    after = 0
+    while rows := await tx.rows(
+        "SELECT r.*, d.reference, e.action, e.entry FROM receipt r JOIN delivery d ON d.id = r.delivery_id "
+        "LEFT JOIN audit_event e ON e.id = r.event_id WHERE r.id > :after ORDER BY r.id LIMIT :most",
+        after=after,
+        most=_PAGE,
+    ):
+        after = rows[-1].id
+        report.receipts += len(rows)
+        for row in rows:
+            if row.entry is None:
+                report.add("receipt-unrecorded", f"a receipt about {row.reference} has no entry")
+            elif row.action != AuditAction.RECEIPT_TAKEN or not _reports(bytes(row.entry), row):
+                report.add("receipt-differs", f"a receipt about {row.reference} is not what its entry says")
+    lost = await tx.scalar(
+        "SELECT count(*) FROM audit_event e LEFT JOIN receipt r ON r.event_id = e.id "
+        "WHERE e.action = :kind AND r.id IS NULL",
+        kind=AuditAction.RECEIPT_TAKEN,
+    )
+    if lost:
+        report.add("receipt-lost", f"{lost} recorded receipts have no row any more")
+
+
+def _reports(entry: bytes, row: Any) -> bool:
+    facts = _facts(entry)
+    said = (facts.get("delivery"), facts.get("report"), *(facts.get(name) for name in _REPORTED))
+    moved = (facts.get("was", ""), facts.get("became", ""), facts.get("late", 0))
+    return (said, moved) == (
+        (row.reference, row.key, *(getattr(row, name) for name in _REPORTED)),
+        (row.was, row.became, int(row.late)),
+    )
+
+
+def _facts(entry: bytes) -> Facts:
     try:
         facts = orjson.loads(entry).get("data", {})
     except (orjson.JSONDecodeError, AttributeError):
-        return False
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _says(entry: bytes, row: Any) -> bool:
+    facts = _facts(entry)
     said = tuple(facts.get(name) for name in ("delivery", "attempt", "code", "enhanced", "relay", "reason"))
     return bool(said == (row.reference, row.number, row.code, row.enhanced, row.relay, row.reason))
 
@@ -183,8 +224,10 @@ async def _closing(tx: Transaction, report: Report, facts: Facts) -> None:
     total = await tx.scalar("SELECT count(*) FROM delivery WHERE announcement_id = :id", **known)
     counted = sum(facts.get("counts", {}).values())
     outcomes = tx.stream(
-        "SELECT reference || ' ' || state AS line FROM delivery "
-        "WHERE announcement_id = :id ORDER BY reference",
+        # What a receipt has changed since, it was before.
+        "SELECT d.reference || ' ' || COALESCE((SELECT r.was FROM receipt r WHERE r.delivery_id = d.id "
+        "AND r.late AND r.became <> '' ORDER BY r.id LIMIT 1), d.state) AS line FROM delivery d "
+        "WHERE d.announcement_id = :id ORDER BY d.reference",
         **known,
     )
     _, root = await _root(outcomes)

@@ -127,6 +127,8 @@ class Course:
             return
         if action in _STATES or action == AuditAction.DELIVERY_SETTLED:
             self._delivery(action, facts)
+        elif action == AuditAction.RECEIPT_TAKEN:
+            self._receipt(action, facts)
         elif action in _HOLDS:
             self._hold(action, facts)
         elif action in _PHASES:
@@ -166,6 +168,12 @@ class Course:
         self._heard.append((reference, _text(state), number, self._place, code, member))
         if len(self._heard) >= _AT_ONCE:
             self._keep()
+
+    def _receipt(self, action: str, facts: Facts) -> None:
+        if became := _text(facts.get("became")):
+            self._delivery(action, {**facts, "outcome": became})
+            # Cancelled together with others, whose number alone is on record.
+            self._announced(facts).cancelled -= facts.get("was") == State.CANCELLED
 
     def _keep(self) -> None:
         if self._heard:

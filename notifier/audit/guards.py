@@ -13,6 +13,7 @@ APPEND_ONLY = {
     "log_tile": "level, number",
     "log_checkpoint": "size",
     "attempt": "id",
+    "receipt": "id",
     "audience": "id",
     "audience_member": "id",
 }

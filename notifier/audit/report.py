@@ -31,6 +31,7 @@ class Report:
     entries: int = 0
     checkpoints: int = 0
     attempts: int = 0
+    receipts: int = 0
     pending: int = 0
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -56,6 +57,7 @@ class Report:
             "entries": self.entries,
             "checkpoints": self.checkpoints,
             "attempts": self.attempts,
+            "receipts": self.receipts,
             "pending": self.pending,
             "counts": dict(self.counts),
             "findings": [{"code": one.code, "detail": one.detail} for one in self.findings],

@@ -51,6 +51,7 @@ async def verify(
             await checks.waiting(tx, report, replay, tx.now_us() - LATE_SECONDS * 1_000_000)
             await checks.guards(tx, report)
             await checks.attempts(tx, report)
+            await checks.receipts(tx, report)
             await checks.commitments(tx, report, replay.kept)
             await ends.deliveries(tx, report, course)
             await ends.announcements(tx, report, course)

@@ -38,6 +38,8 @@ class Outcome:
     retry_after: float | None = None
     handed_over: bool = True
     named: bool = True
+    carrier_id: str = ""
+    """The carrier's own id of the message, where that is what its later reports name."""
 
 
 @dataclass(frozen=True, slots=True)

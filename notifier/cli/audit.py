@@ -132,6 +132,7 @@ def _print(report: Report, *, reasons_compared: bool) -> None:
     out.print(f"root: {report.root}")
     out.print(
         f"entries: {report.entries}, checkpoints: {report.checkpoints}, attempts: {report.attempts}, "
+        f"receipts: {report.receipts}, "
         f"waiting: {report.pending}"
     )
     if not reasons_compared:

@@ -16,6 +16,11 @@ def when(instant: int | None) -> str:
     return f"{from_instant(instant):%Y-%m-%d %H:%M:%S} UTC" if instant else ""
 
 
+def printable(line: str) -> str:
+    """Return text that others wrote in a form in which nothing steers the terminal."""
+    return "".join(one if one.isprintable() else " " for one in line)
+
+
 def records_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Return records of one shape, at least one, as a table headed by their names."""
     table = Table(*(name.replace("_", " ") for name in records[0]), header_style="bold")

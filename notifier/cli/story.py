@@ -20,10 +20,12 @@ from notifier.audit.entry import Event, Json
 from notifier.cli import Application, application, err, out, run
 from notifier.cli.audit import known_reference
 from notifier.cli.identity import identify
+from notifier.cli.printing import printable
 from notifier.customers.lookup import Profile, find, open_profile
 from notifier.errors import BadInput, Conflict, NotFound, Refused, StoreError
 from notifier.keys import Keys
 from notifier.notices import grouped
+from notifier.receipts.history import ReceiptTold
 from notifier.store import Transaction
 from notifier.story import (
     AnnouncementTold,
@@ -234,6 +236,8 @@ def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
         out.print("      [bold red](unreadable)[/]: the notice cannot be opened with this person's key")
     for attempt in one.attempts:
         _print_attempt(attempt)
+    for receipt in one.receipts:
+        _print_receipt(receipt)
 
 
 def _print_text(message: EmailMessage) -> None:
@@ -248,14 +252,28 @@ def _print_attempt(one: AttemptTold) -> None:
     answer = " ".join(str(part) for part in (one.code or "", enhanced, reply) if part)
     where = f" at {one.relay}" if one.relay else ""
     _say(f"      {one.number}. {_moment(one.closed_at)} {one.outcome}{where}: {answer}")
+    _say(f"         {_entry(one, 'this address, message and answer')}")
+
+
+def _print_receipt(one: ReceiptTold) -> None:
+    said = "(unreadable)" if one.unreadable else one.text
+    status = " ".join(str(part) for part in (one.code or "", one.enhanced, one.reason, said) if part)
+    about = f" about {one.address}" if one.address else ""
+    then = f"; so it is {one.became}" if one.became else ""
+    when = f", as of {_moment(one.occurred_at)}" if one.occurred_at else ""
+    _say(f"      {_moment(one.received_at)} {one.source} reports {one.kind}{about}{when}: {status}{then}")
+    _say(f"         {_entry(one, 'this report')}")
+
+
+def _entry(one: AttemptTold | ReceiptTold, what: str) -> str:
     place = "waits for its place" if one.leaf_index is None else f"place {one.leaf_index}"
     covered = f", in the checkpoint of {one.checkpoint}" if one.checkpoint else ""
     proof = {
-        True: "commits to this address, message and answer",
+        True: f"commits to {what}",
         False: "DOES NOT FIT what is shown",
         None: "discloses nothing",
     }[one.proven]
-    _say(f"         audit entry {one.entry} {place}{covered}; it {proof}")
+    return f"audit entry {one.entry} {place}{covered}; it {proof}"
 
 
 def _parsed(message: bytes) -> EmailMessage:
@@ -264,7 +282,7 @@ def _parsed(message: bytes) -> EmailMessage:
 
 def _say(line: str) -> None:
     """Print text that others wrote: nothing in it may steer the terminal."""
-    out.print("".join(one if one.isprintable() else " " for one in line), markup=False)
+    out.print(printable(line), markup=False)
 
 
 def _moment(moment: datetime) -> str:

@@ -9,6 +9,7 @@ import orjson
 from notifier.customers.chunks import NewCustomer
 from notifier.customers.values import AccountRole
 from notifier.store import Transaction
+from notifier.suppressions import hold_for
 
 _CUSTOMER = (
     "id",
@@ -90,6 +91,7 @@ async def add_customers(tx: Transaction, customers: Sequence[NewCustomer], origi
             for role in each.account.roles
         ),
     )
+    await hold_for(tx, ids)
     return ids
 
 

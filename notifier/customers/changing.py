@@ -13,6 +13,7 @@ from notifier.customers.sealing import Sealer, opened, ranked
 from notifier.customers.values import AccountRole, CustomerRecord
 from notifier.keys import Keys, SubjectKey
 from notifier.store import Transaction
+from notifier.suppressions import hold_for
 
 RETIRED = "no longer in the imported data"
 Differing = tuple[CustomerRecord, bytes]
@@ -185,6 +186,8 @@ async def _write(tx: Transaction, changes: _Changes) -> None:
             "UPDATE contact_point SET rank = :rank, state = :state, state_reason = :reason WHERE id = :id",
             changes.states,
         )
+    if changes.new_points or changes.states:
+        await hold_for(tx, [row["id"] for row in changes.customers])
     if changes.roles:
         await _write_roles(tx, changes.roles)
 

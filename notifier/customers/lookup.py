@@ -129,6 +129,36 @@ async def match_mailboxes(
     return Matches(found | {value: sorted(ids) for value, ids in holders.items()}, set(holders))
 
 
+async def contact_points(tx: Transaction, keys: Keys, value: str) -> list[int]:
+    """Return the ids of all contact points with this e-mail address or telephone number, as it is spelled."""
+    found: list[int] = []
+    for kind in ("email", "phone"):
+        if indexes := _indexes(keys, kind, value, ""):
+            rows = await tx.rows(
+                "SELECT id FROM contact_point WHERE folded_index = :folded AND value_index = :index",
+                index=indexes[0],
+                folded=indexes[1],
+            )
+            found += [row.id for row in rows]
+    return found
+
+
+async def holders(
+    tx: Transaction, channel: str, value_index: bytes, folded_index: bytes, *, most: int = 20
+) -> list[str]:
+    """Return the numbers of the first customers who have the address with these indexes."""
+    rows = await tx.rows(
+        "SELECT c.number FROM contact_point p JOIN customer c ON c.id = p.customer_id"
+        " WHERE p.folded_index = :folded AND p.value_index = :index AND p.channel = :channel"
+        " ORDER BY c.id LIMIT :most",
+        index=value_index,
+        folded=folded_index,
+        channel=channel,
+        most=most,
+    )
+    return [row.number for row in rows]
+
+
 async def _holders(tx: Transaction, folds: Sequence[bytes]) -> AsyncIterator[Row[Any]]:
     """Yield who has contact points with these folded indexes, and how each spells them."""
     for part in _parts(dict.fromkeys(folds)):

@@ -63,7 +63,7 @@ class Report:
 
     def _write(self, problems: Sequence[Problem], cells: Sequence[str], original: str) -> None:
         if self._file is None:
-            self._file = _create(self._path) if self._path else None
+            self._file = create_private(self._path) if self._path else None
             self._row([*self._headers, *OUR_COLUMNS])
         width = len(self._headers)
         own = list(cells[:width])
@@ -120,7 +120,8 @@ def neutralised(cell: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(tuple(FORMULA_STARTS)) else text
 
 
-def _create(path: Path) -> TextIO:
+def create_private(path: Path) -> TextIO:
+    """Open a CSV file for writing that only its owner can read; ``BadInput`` if it cannot be made."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     except OSError as error:

@@ -14,8 +14,10 @@ from notifier.channels import Outcome, OutcomeKind
 from notifier.deliveries import State
 from notifier.keys import SubjectKey
 from notifier.store import Transaction
+from notifier.suppressions import Reason, Standing, suppress
 
 RESPONSE_CONTEXT = b"response"
+_REFUSED = Standing("answer", "refused by the receiving server")
 ADDRESS_DEAD = "address-dead"
 INTERRUPTED = "interrupted"
 RELAY_DOWN = "relay-down"
@@ -31,7 +33,7 @@ _ACTIONS = {
 }
 _COLUMNS = (
     "delivery_id", "number", "opened_at", "closed_at", "outcome", "code", "enhanced", "relay", "reason",
-    "sealed", "event_id",
+    "sealed", "event_id", "carrier_id",
 )  # fmt: skip
 
 
@@ -119,6 +121,7 @@ async def record_attempts(tx: Transaction, settled: Sequence[Settled]) -> None:
             (
                 one.delivery_id, one.number, one.opened_at, now, str(one.outcome.kind), one.outcome.code,
                 one.outcome.enhanced, one.outcome.relay, one.outcome.reason, one.sealed_reply(), event_id,
+                one.outcome.carrier_id,
             )
             for one, event_id in zip(settled, event_ids, strict=True)
         ],
@@ -129,9 +132,9 @@ async def mark_dead(tx: Transaction, settled: Sequence[Settled]) -> None:
     """Mark the addresses that the receiving server says do not exist."""
     dead = [{"id": one.delivery_id} for one in settled if one.address_dead]
     if dead:
-        await tx.write(
-            "UPDATE contact_point SET state = 'dead', state_reason = 'refused by the receiving server' "
-            "WHERE state = 'usable' AND id IN (SELECT contact_point_id FROM delivery WHERE id IN "
-            f"(SELECT id FROM {tx.recordset('rows', 'v', id='bigint')}))",
-            {"rows": orjson.dumps(dead).decode()},
+        points = await tx.rows(
+            f"SELECT d.contact_point_id AS id FROM {tx.recordset('rows', 'v', id='bigint')}"
+            " JOIN delivery d ON d.id = v.id",
+            rows=orjson.dumps(dead).decode(),
         )
+        await suppress(tx, [row.id for row in points], Reason.DEAD, _REFUSED)

@@ -329,6 +329,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     Who was left in doubt by a person's decision stays held, and counts as such.
     The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
     """
+    # Receipts wait for the end of this transaction: each outcome is committed to as it stands.
     announcement = await find(tx, code, lock=True)
     if announcement.state != "released":
         raise Conflict(

@@ -68,6 +68,8 @@ class Parts:
     """Notes that a release could not be carried out."""
     sequence: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
     """Runs the audit trail's sequencer until told to stop."""
+    settle_receipts: Callable[[], Awaitable[object]]
+    """Lets receipts count that came before the answers to their hand-overs."""
     raise_alerts: Callable[[], Awaitable[int]]
     rolled_back: Callable[[], Awaitable[bool]]
     """Says whether the store is older than what has been published of its log: a restored backup."""
@@ -252,6 +254,7 @@ class Worker:
         await self._due()
         async with self._tidying:
             await self._rounds.attempt("recovery", self._settle)
+            await self._rounds.attempt("receipts", self._parts.settle_receipts)
 
     async def _settle(self) -> None:
         parts = self._parts

@@ -28,13 +28,18 @@ COLUMN = {
     "incident_revision": "digest",
     "incident_step": "after",
     "affected_act": "kind",
+    "receipt": "reason",
     "audience_exposure": "categories",
 }
 
 
 ATTEMPT = (
     "INSERT INTO attempt (delivery_id, number, opened_at, closed_at, outcome, code, enhanced, relay, reason, "
-    "event_id) VALUES (1, 1, 0, 0, 'accepted', 250, '', '', '', '')"
+    "event_id, carrier_id) VALUES (1, 1, 0, 0, 'accepted', 250, '', '', '', '', '')"
+)
+RECEIPT = (
+    "INSERT INTO receipt (source, key, delivery_id, attempt, kind, received_at, code, enhanced, reason, was, "
+    "became, late, event_id) VALUES ('email', 'k', 1, 1, 'delivered', 0, 0, '', '', '', '', false, '')"
 )
 
 
@@ -53,11 +58,14 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
     if store.dialect == "sqlite":
         with closing(sqlite3.connect(str(store.engine.url.database))) as plain:  # Foreign keys are off.
             plain.execute(ATTEMPT)
+            plain.execute(RECEIPT)
             plain.commit()
         return store
     async with store.begin() as tx:
         await tx.housekeep("ALTER TABLE attempt DROP CONSTRAINT attempt_delivery_id_fkey")
         await tx.housekeep(ATTEMPT)
+        await tx.housekeep("ALTER TABLE receipt DROP CONSTRAINT receipt_delivery_id_fkey")
+        await tx.housekeep(RECEIPT)
     return store
 
 

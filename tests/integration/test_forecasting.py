@@ -38,9 +38,9 @@ async def _attempts(store: Store, count: int, seconds: int) -> None:
         await tx.housekeep_many(
             "attempt",
             ("delivery_id", "number", "opened_at", "closed_at", "outcome", "code", "enhanced", "relay",
-             "reason", "event_id"),
+             "reason", "event_id", "carrier_id"),
             [
-                (1, count + one, 0, NOW + (one - count) * seconds * 1_000_000 // count, "deferred", 451, "", "", "", "")
+                (1, count + one, 0, NOW + (one - count) * seconds * 1_000_000 // count, "deferred", 451, "", "", "", "", "")
                 for one in range(1, count + 1)
             ],
         )  # fmt: skip

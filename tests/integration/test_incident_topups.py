@@ -102,7 +102,7 @@ async def _sent(store: Store, code: str, states: Mapping[str, str], *, end: str 
             if state in ENDS:
                 await tx.write(
                     "INSERT INTO attempt (delivery_id, number, opened_at, closed_at, outcome, code, enhanced,"
-                    " relay, reason, event_id) VALUES (:id, 1, 0, 0, :outcome, 0, '', '', :reason, '')",
+                    " relay, reason, event_id, carrier_id) VALUES (:id, 1, 0, 0, :outcome, 0, '', '', :reason, '', '')",
                     {
                         "id": made.id,
                         "outcome": "unknown" if state == "unanswered" else "rejected",

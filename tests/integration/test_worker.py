@@ -69,6 +69,7 @@ def parts(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> P
         release=_none,
         refused=_none,
         sequence=lambda stop: sequencer.run(stop, 0.05),
+        settle_receipts=_quiet,
         raise_alerts=_quiet,
         rolled_back=_never,
     )

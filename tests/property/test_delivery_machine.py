@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from notifier.channels import Outcome, OutcomeKind
+from notifier.channels.receipts import Receipt, ReceiptKind
 from notifier.deliveries import ENDS, Happening, State, after
 from notifier.engine import batches, control, recovery
 from notifier.engine.reckoning import reckon
 from notifier.engine.spill import Spill
 from notifier.errors import Conflict, NotFound
 from notifier.keys import Keys
+from notifier.receipts.matching import match_again
+from notifier.receipts.taking import settle_pending, take
 from notifier.store import Store
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
@@ -95,6 +98,8 @@ class Sending(RuleBasedStateMachine):
         self.channel = ScriptedChannel()
         self.seen: dict[int, str] = {}
         self.cancelled = False
+        self.reported: dict[int, set[str]] = {}
+        self.keys_used = 0
 
     @initialize()
     def release(self) -> None:
@@ -241,6 +246,31 @@ class Sending(RuleBasedStateMachine):
 
         self.runner.run(act())
 
+    @rule(number=st.integers(0, people - 1), attempt=st.integers(1, 3), kind=st.sampled_from(ReceiptKind))
+    def report(self, number: int, attempt: int, kind: ReceiptKind) -> None:
+        """A server reports something, about a hand-over that was or one that never was, perhaps twice."""
+
+        async def act() -> None:
+            async with self.store.begin() as tx:
+                row = await tx.row(
+                    "SELECT d.id, d.reference, d.attempts FROM delivery d JOIN customer c ON"
+                    " c.id = d.customer_id WHERE c.number = :number",
+                    number=f"C{number}",
+                )
+                assert row is not None
+                self.keys_used += 1
+                receipt = Receipt(kind, str(self.keys_used), row.reference, attempt, reason="address-dead")
+                taken = await take(tx, self.keys, "email", [receipt, receipt])
+                assert (taken.taken, taken.parked) == ((1, 0) if attempt <= row.attempts else (0, 1))
+                again = await take(tx, self.keys, "email", [receipt])
+                assert (again.taken, again.parked, again.repeated) == (0, 0, 1)
+            self.reported.setdefault(row.id, set()).update({"delivered", "bounced"})
+            async with self.store.begin() as tx:
+                await settle_pending(tx, self.keys)
+                await match_again(tx, self.keys)
+
+        self.runner.run(act())
+
     @invariant()
     def everybody_is_accounted_for(self) -> None:
         """I2: planned equals the sum over states, people equals the sum over groups; no end is undone."""
@@ -257,7 +287,7 @@ class Sending(RuleBasedStateMachine):
             assert len(rows) == self.people == sum(account.deliveries.values())
             for row in rows:
                 if self.seen.get(row.id) in ENDS:
-                    assert row.state == self.seen[row.id]
+                    assert row.state in {self.seen[row.id], *self.reported.get(row.id, ())}
                 self.seen[row.id] = row.state
 
         self.runner.run(look())

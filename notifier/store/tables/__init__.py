@@ -48,6 +48,8 @@ from notifier.store.tables.deliveries import (
     SendRun,
 )
 from notifier.store.tables.operators import Operator
+from notifier.store.tables.receipts import ParkedReceipt, PendingReceipt, ReceiptRow
+from notifier.store.tables.suppressions import Suppression
 
 metadata = SQLModel.metadata
 
@@ -78,13 +80,17 @@ __all__ = [
     "Notice",
     "NoticeDictionary",
     "Operator",
+    "ParkedReceipt",
+    "PendingReceipt",
     "RateLimit",
+    "ReceiptRow",
     "Schedule",
     "SendBatch",
     "SendRun",
     "SenderLease",
     "SetAside",
     "SubjectKeyRow",
+    "Suppression",
     "Wave",
     "metadata",
 ]

@@ -82,8 +82,8 @@ class ContactPoint(SQLModel, table=True):
     site: str = ""
     """Keyed short name of the destination site (the e-mail domain); never the domain itself."""
     state: str = "usable"
-    """``usable``, ``dead`` (hard bounce), ``stopped``, ``complained`` or ``retired`` (no longer in the
-    imported data)."""
+    """``usable``, ``dead`` or ``stopped`` (a suppression stands in the way of every notice), or
+    ``retired`` (no longer in the imported data)."""
     state_reason: str = ""
 
 

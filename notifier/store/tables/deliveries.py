@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from notifier.store.tables.columns import big, json, surrogate
@@ -70,7 +70,15 @@ class Delivery(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One closed hand-over. Its opening is on record in the delivery and the audit trail. Append-only."""
 
-    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("delivery_id", "number"),
+        Index(
+            "ix_attempt_carrier",
+            "carrier_id",
+            sqlite_where=text("carrier_id <> ''"),
+            postgresql_where=text("carrier_id <> ''"),
+        ),
+    )
     id: int | None = surrogate()
     delivery_id: int = big(foreign_key="delivery.id")
     number: int
@@ -87,6 +95,8 @@ class Attempt(SQLModel, table=True):
     """The server's reply text: sealed, context ``response``."""
     event_id: str = ""
     """Its audit entry."""
+    carrier_id: str = ""
+    """The carrier's own id of the message, where it is the one thing a later report may name."""
 
 
 class Schedule(SQLModel, table=True):

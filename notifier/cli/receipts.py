@@ -1,0 +1,145 @@
+"""``notifier receipts``: reports of carriers and readers' servers that are about nobody we know."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+
+from notifier.cli import Application, application, out, run
+from notifier.cli.audit import known_reference
+from notifier.cli.identity import identify
+from notifier.cli.printing import printable, records_table
+from notifier.customers.masking import masked
+from notifier.notices import grouped
+from notifier.receipts import matching, parking
+from notifier.receipts.parking import Parked
+from notifier.store import Transaction
+
+app = typer.Typer(no_args_is_help=True)
+Number = Annotated[int, typer.Argument(metavar="ID", help="The receipt, as `parked` numbers it.")]
+Operator = Annotated[str, typer.Option(help="Your handle.")]
+
+
+@app.command()
+def parked(
+    context: typer.Context,
+    after: Annotated[int, typer.Option(help="Begin behind this receipt: the next page.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many to show.")] = 50,
+) -> None:
+    """List reports that name no hand-over of ours, their addresses masked. They have changed nothing."""
+    app_ = application(context)
+
+    async def act() -> None:
+        async with app_.store() as store, store.read() as tx:
+            found = await parking.waiting(tx, app_.load_keys(), after=after, limit=limit)
+        value = [_shown(one) for one in found]
+
+        def human() -> None:
+            if not value:
+                out.print("No receipt is parked.")
+                return
+            out.print(records_table(value))
+            if len(found) == limit:
+                out.print(f"More: --after {found[-1].id}")
+            out.print("Look at one: notifier receipts show ID --operator HANDLE", markup=False)
+
+        app_.show(value, human)
+
+    run(act())
+
+
+@app.command()
+def show(context: typer.Context, receipt: Number, operator: Operator) -> None:
+    """Open a parked report, and list what was handed over to the address that it names."""
+    app_ = application(context)
+
+    async def act() -> None:
+        async with app_.store() as store:
+            handle = await identify(app_, store, operator)
+            async with store.begin() as tx:
+                opened = await matching.look(tx, app_.load_keys(), receipt, operator=handle)
+        one = opened.parked.receipt
+        value = {
+            **_shown(opened.parked),
+            "about": one.address,
+            "text": one.text,
+            "candidates": [
+                {"reference": grouped(row.reference), "announcement": row.code, "state": row.state}
+                for row in opened.candidates
+            ],
+        }
+
+        def human() -> None:
+            for name in ("source", "received", "kind", "about", "status", "reason", "text"):
+                if value[name]:
+                    out.print(printable(f"{name}: {value[name]}"), markup=False)
+            if value["candidates"]:
+                out.print("Handed over to that address:")
+                out.print(records_table(value["candidates"]))
+                out.print("Match it: notifier receipts match ID REFERENCE --operator HANDLE", markup=False)
+            else:
+                out.print("Nothing was handed over to that address.")
+
+        app_.show(value, human)
+
+    run(act())
+
+
+@app.command()
+def match(
+    context: typer.Context,
+    receipt: Number,
+    reference: Annotated[str, typer.Argument(help="The notice's reference.")],
+    operator: Operator,
+) -> None:
+    """Say which notice a parked report is about; it then counts as if it had said so itself."""
+    app_ = application(context)
+
+    async def act(tx: Transaction, handle: str) -> None:
+        await matching.match(tx, app_.load_keys(), receipt, known_reference(reference), operator=handle)
+
+    _carry_out(app_, operator, act)
+    said = f"Receipt {receipt} is matched, and counts."
+    app_.show({"receipt": receipt, "matched": True}, lambda: out.print(said))
+
+
+@app.command("set-aside")
+def set_aside(
+    context: typer.Context,
+    receipt: Number,
+    operator: Operator,
+    reason: Annotated[str, typer.Option(help="Why; it goes on record.")],
+) -> None:
+    """Say that a parked report is about nobody we wrote to."""
+    app_ = application(context)
+
+    async def act(tx: Transaction, handle: str) -> None:
+        await matching.set_aside(tx, app_.load_keys(), receipt, reason=reason, operator=handle)
+
+    _carry_out(app_, operator, act)
+    app_.show({"receipt": receipt}, lambda: out.print(f"Receipt {receipt} is set aside."))
+
+
+def _carry_out(app_: Application, operator: str, act: Callable[[Transaction, str], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with app_.store() as store:
+            handle = await identify(app_, store, operator)
+            async with store.begin() as tx:
+                await act(tx, handle)
+
+    run(whole())
+
+
+def _shown(one: Parked) -> dict[str, Any]:
+    receipt = one.receipt
+    return {
+        "id": one.id,
+        "source": one.source,
+        "received": f"{one.received_at:%Y-%m-%d %H:%M} UTC",
+        "kind": str(receipt.kind),
+        "about": masked("email", receipt.address) if receipt.address else "",
+        "status": " ".join(str(part) for part in (receipt.code or "", receipt.enhanced) if part),
+        "reason": receipt.reason,
+    }

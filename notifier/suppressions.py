@@ -1,0 +1,204 @@
+"""Suppressions: standing refusals to use an address, by reason, and what each means by legal class.
+
+A notice that the law requires goes out where its reader merely wants no letters; it never goes where it
+cannot arrive, nor past a STOP. A refusal is about the address, so it holds for whoever has it, also if they
+are imported later. One that stands in the way of every notice shows as the contact points' state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event, Json
+from notifier.store import Transaction
+
+
+class Reason(StrEnum):
+    """Why an address is not used."""
+
+    DEAD = "dead"
+    """There is no such mailbox or line."""
+    STOPPED = "stopped"
+    """Its owner told the carrier to take no more of our messages: it refuses them."""
+    COMPLAINED = "complained"
+    """Its owner reported a message of ours as spam."""
+    UNSUBSCRIBED = "unsubscribed"
+    """Its owner wants no letters that are not necessary."""
+
+
+class LegalClass(StrEnum):
+    """Whether a notice has to be given: by law, or for its reader's security."""
+
+    MANDATORY = "mandatory"
+    VOLUNTARY = "voluntary"
+
+
+class Treatment(StrEnum):
+    """What becomes of a notice to a suppressed address."""
+
+    SEND = "send"
+    ONCE = "once"
+    """The first notice goes, no reminder on that channel."""
+    NEVER = "never"
+
+
+TREATMENTS: Mapping[Reason, Mapping[LegalClass, Treatment]] = {
+    Reason.DEAD: {LegalClass.MANDATORY: Treatment.NEVER, LegalClass.VOLUNTARY: Treatment.NEVER},
+    Reason.STOPPED: {LegalClass.MANDATORY: Treatment.NEVER, LegalClass.VOLUNTARY: Treatment.NEVER},
+    Reason.COMPLAINED: {LegalClass.MANDATORY: Treatment.ONCE, LegalClass.VOLUNTARY: Treatment.NEVER},
+    Reason.UNSUBSCRIBED: {LegalClass.MANDATORY: Treatment.SEND, LegalClass.VOLUNTARY: Treatment.SEND},
+}
+LASTS: Mapping[Reason, timedelta] = {Reason.DEAD: timedelta(days=180)}
+"""How long a refusal holds that nobody lifts; those not named hold for good. Mailboxes come back."""
+
+BLOCKING = tuple(
+    str(reason) for reason, treatment in TREATMENTS.items() if set(treatment.values()) == {Treatment.NEVER}
+)
+"""Reasons that stand in the way of every notice; they are states of a contact point too."""
+_BLOCKING = ", ".join(f"'{reason}'" for reason in BLOCKING)
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who says so, and what shows it."""
+
+    source: str
+    because: str
+    by: str = "system"
+
+
+async def suppress(
+    tx: Transaction, points: Sequence[int], reason: Reason, standing: Standing, *, until: int | None = None
+) -> int:
+    """Refuse to use the addresses of these contact points; returns how many are new.
+
+    ``until`` is the instant at which it ends; without one it is as ``LASTS`` says.
+    """
+    now = tx.now_us()
+    if until is None and (lasts := LASTS.get(reason)):
+        until = now + int(lasts.total_seconds() * _SECOND)
+    added = await tx.write(
+        "INSERT INTO suppression (channel, value_index, folded_index, reason, because, source, by, since,"
+        " until, lifted_by, lifted_because) SELECT DISTINCT p.channel, p.value_index, p.folded_index,"
+        " :reason, :because, :source, :by, CAST(:now AS bigint), CAST(:until AS bigint), '', ''"
+        f" FROM contact_point p JOIN {_of(tx)} ON v.id = p.id WHERE true ON CONFLICT DO NOTHING",
+        {
+            "reason": str(reason),
+            "because": standing.because,
+            "source": standing.source,
+            "by": standing.by,
+            "now": now,
+            "until": until,
+            **_bound(points),
+        },
+    )
+    if not added:
+        return 0
+    same = f"folded_index IN (SELECT p.folded_index FROM contact_point p JOIN {_of(tx)} ON v.id = p.id)"
+    await _show(tx, same, points)
+    facts = _facts(reason, standing.source, standing.by, added)
+    tx.record(Event(AuditAction.CONTACT_POINT_SUPPRESSED, facts))
+    return added
+
+
+async def lift(
+    tx: Transaction, points: Sequence[int], reasons: Sequence[Reason], *, because: str, by: str = "system"
+) -> int:
+    """Use the addresses of these contact points again; returns how many refusals ended."""
+    listed = ", ".join(f"'{reason}'" for reason in reasons)
+    ended = await tx.write_returning(
+        "UPDATE suppression SET lifted_at = :now, lifted_by = :by, lifted_because = :because"
+        f" WHERE lifted_at IS NULL AND reason IN ({listed}) AND (channel, value_index) IN"
+        f" (SELECT p.channel, p.value_index FROM contact_point p JOIN {_of(tx)} ON v.id = p.id)"
+        " RETURNING channel, value_index, folded_index, reason",
+        {"now": tx.now_us(), "by": by, "because": because, **_bound(points)},
+    )
+    await _use_again(tx, ended, by)
+    return len(ended)
+
+
+async def expire(tx: Transaction) -> int:
+    """End the refusals whose time is over; returns how many those were."""
+    ended = await tx.write_returning(
+        "UPDATE suppression SET lifted_at = :now, lifted_by = 'system', lifted_because = 'its time is over'"
+        " WHERE lifted_at IS NULL AND until <= :now RETURNING channel, value_index, folded_index, reason",
+        {"now": tx.now_us()},
+    )
+    await _use_again(tx, ended, "system")
+    return len(ended)
+
+
+async def listing(
+    tx: Transaction, reason: Reason | None, *, lifted: bool = False, after: int = 0, limit: int = 50
+) -> Sequence[Row[Any]]:
+    """Return what stands, or what has ended, in the order in which it began."""
+    return await tx.rows(
+        f"SELECT * FROM suppression WHERE lifted_at IS {'NOT NULL' if lifted else 'NULL'} AND id > :after"
+        " AND :reason IN ('', reason) ORDER BY id LIMIT :limit",
+        reason=str(reason or ""),
+        after=after,
+        limit=limit,
+    )
+
+
+async def hold_for(tx: Transaction, customers: Sequence[int]) -> None:
+    """Let what stands hold for contact points that these customers have only now."""
+    if await tx.scalar("SELECT 1 FROM suppression WHERE lifted_at IS NULL LIMIT 1"):
+        await _show(tx, f"customer_id IN (SELECT v.id FROM {_of(tx)})", customers)
+
+
+async def _show(tx: Transaction, which: str, ids: Sequence[int]) -> None:
+    """Bring the states of usable contact points in line with what stands."""
+    standing = (
+        "FROM suppression s WHERE s.lifted_at IS NULL AND s.value_index = contact_point.value_index"
+        f" AND s.channel = contact_point.channel AND s.reason IN ({_BLOCKING}) ORDER BY s.reason LIMIT 1"
+    )
+    await tx.write(
+        f"UPDATE contact_point SET state = (SELECT s.reason {standing}), state_reason = (SELECT s.because"
+        f" {standing}) WHERE state = 'usable' AND {which} AND EXISTS (SELECT 1 {standing})",
+        _bound(ids),
+    )
+
+
+async def _use_again(tx: Transaction, ended: Sequence[Row[Any]], by: str) -> None:
+    for row in ended:
+        await tx.write(
+            "UPDATE contact_point SET state = COALESCE((SELECT min(s.reason) FROM suppression s"
+            " WHERE s.lifted_at IS NULL AND s.value_index = :index AND s.channel = :channel"
+            f" AND s.reason IN ({_BLOCKING})), 'usable'), state_reason = '' WHERE state = :reason"
+            " AND folded_index = :folded AND value_index = :index AND channel = :channel",
+            {
+                "index": row.value_index,
+                "folded": row.folded_index,
+                "channel": row.channel,
+                "reason": row.reason,
+            },
+        )
+    for reason in Reason:
+        if count := sum(row.reason == reason for row in ended):
+            tx.record(Event(AuditAction.CONTACT_POINT_LIFTED, _facts(reason, "", by, count)))
+
+
+def _facts(reason: Reason, source: str, by: str, count: int) -> dict[str, Json]:
+    facts: dict[str, Json] = {"reason": str(reason), "count": count}
+    if source:
+        facts["source"] = source
+    facts["actor"] = by if by == "system" else f"operator:{by}"
+    return facts
+
+
+def _of(tx: Transaction) -> str:
+    return tx.recordset("ids", "v", id="bigint")
+
+
+def _bound(ids: Sequence[int]) -> dict[str, str]:
+    return {"ids": orjson.dumps([{"id": one} for one in ids]).decode()}
