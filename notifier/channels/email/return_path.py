@@ -28,14 +28,22 @@ class ReturnPaths:
 
     def make(self, reference: str, attempt: int) -> str:
         """Return the envelope sender of one attempt."""
+        return f"{self.make_token(reference, attempt)}@{self._domain}"
+
+    def make_token(self, reference: str, attempt: int) -> str:
+        """Return the local part alone, for carriers that use an envelope sender of their own."""
         stem = f"{reference.lower()}-{attempt}"
-        return f"b+{stem}-{self._mac(stem)}@{self._domain}"
+        return f"b+{stem}-{self._mac(stem)}"
 
     def read(self, address: str) -> tuple[str, int] | None:
         """Return the reference, in capitals, and the attempt; None unless we made this address."""
         local, _, domain = address.strip().removeprefix("<").removesuffix(">").lower().rpartition("@")
-        found = _LOCAL.fullmatch(local)
-        if domain != self._domain or found is None:
+        return self.read_token(local) if domain == self._domain else None
+
+    def read_token(self, token: str) -> tuple[str, int] | None:
+        """Return what ``make_token`` was given; None unless we made this token."""
+        found = _LOCAL.fullmatch(token.lower())
+        if found is None:
             return None
         reference, attempt, mac = found.groups()
         stem = f"{reference}-{attempt}"
