@@ -125,8 +125,11 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def postfix(behind: int) -> Iterator[Postfix]:
-    """Run an instance that passes everything on to port ``behind``; ``LookupError`` where it cannot run."""
+def postfix(behind: int, *, more: str = "", transport: str = "") -> Iterator[Postfix]:
+    """Run an instance that passes everything on to port ``behind``; ``LookupError`` where it cannot run.
+
+    ``more`` is added to its configuration, ``transport`` becomes its transport map.
+    """
     if shutil.which("postfix", path="/usr/sbin") is None:
         raise LookupError("Postfix is not installed (Debian: postfix)")
     if os.geteuid() != 0:
@@ -153,7 +156,8 @@ def postfix(behind: int) -> Iterator[Postfix]:
             "certificates": made.certificates,
             "login": logins.server_address[1],
         }
-        (folder / "config/main.cf").write_text(_MAIN.format(**values))
+        (folder / "config/main.cf").write_text((_MAIN + more).format(**values))
+        (folder / "transport").write_text(transport)
         (folder / "config/master.cf").write_text(_MASTER.format(**values))
         (folder / "access").write_text(_ACCESS)
         (folder / "header_checks").write_text(_HEADER_CHECKS)

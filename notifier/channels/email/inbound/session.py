@@ -163,9 +163,8 @@ class InboundSession(SMTP):
         transport: Any = self._original_transport or self.transport
         if transport is not None:
             transport.abort()
-            self.loop.call_soon(
-                self.connection_lost, None
-            )  # In the middle of a handshake nobody else says so.
+            # In the middle of a handshake nobody else says so.
+            self.loop.call_soon(self.connection_lost, None)
 
     def working(self) -> None:
         """Give the work on a message its own time."""

@@ -113,7 +113,7 @@ def _explained() -> Iterator[None]:
     """Turn what imaplib, the line or TLS raise into ``MailboxTrouble``; their own texts may hold anything."""
     try:
         yield
-    except ssl.SSLError:
+    except ssl.SSLCertVerificationError:
         raise MailboxTrouble("the IMAP server's certificate is not accepted", advice=_ADVICE) from None
     except (OSError, ValueError, imaplib.IMAP4.error) as error:
         raise MailboxTrouble(
@@ -161,7 +161,7 @@ def _sign_in(connection: imaplib.IMAP4, settings: InboundSettings) -> None:
 
 
 def encoded_folder(name: str) -> str:
-    """Return a folder's name as it goes over the wire: in modified UTF-7 (RFC 3501, section 5.1.3), quoted."""
+    """Return a folder's name as it goes over the wire: modified UTF-7 (RFC 3501, section 5.1.3), quoted."""
 
     def shifted(found: re.Match[str]) -> str:
         return "&" + b64encode(found[0].encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-"
