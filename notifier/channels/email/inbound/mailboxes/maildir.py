@@ -67,13 +67,15 @@ class MaildirPoller:
             return b""
         except OSError:
             return None
-        with os.fdopen(handle, "rb") as file:
-            try:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    return None
-                message = file.read(self._most_bytes + 1)
-            except OSError:
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return None
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                message = file.read(self._most_bytes + 1)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
         return message if 0 < len(message) <= self._most_bytes else None
 
     def _put_aside(self, name: str) -> bool:
