@@ -82,11 +82,13 @@ def receipt_key(*identity: str) -> str:
 class Words:
     """What the receiving server said, as far as the provider passes it on: reply code, status, our reason."""
 
-    __slots__ = ("code", "enhanced", "reason", "text")
+    __slots__ = ("about_us", "code", "enhanced", "reason", "text")
 
     def __init__(self, said: str, status: str = "") -> None:
         self.text = said
         self.enhanced = status if _STATUS.fullmatch(status) else enhanced_code(said)
+        self.about_us = self.enhanced[1:4] == ".7."
+        """Whether it is certainly about us and not about the reader (RFC 3463, section 3.8)."""
         found = _CODE.match(said)
         self.code = int(found[1]) if found else 0
         self.reason = ""

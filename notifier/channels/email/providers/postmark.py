@@ -34,7 +34,6 @@ from notifier.channels.receipts import Receipt, ReceiptKind
 SECRET_FIELD = "x-notifier-secret"  # noqa: S105 - the field's name
 _METADATA = "notifier-attempt"
 _MOST_BYTES = 2_097_152  # A report may hold the whole bounce.
-_ABOUT_US = "about-us"
 
 
 def metadata_field(token: str) -> bytes:
@@ -108,7 +107,7 @@ class Postmark:
         if rule["kind"] == "ignored":
             return
         words = Words(text(event, "Details") or text(event, "Description"))
-        decides = words.reason == _ABOUT_US or (rule.get("general") and words.reason)
+        decides = words.about_us or (rule.get("general") and words.reason)
         key = ("bounce", message, identifier(event, "ID"))
         yield self._receipt(
             rule["kind"],

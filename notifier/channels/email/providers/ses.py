@@ -32,7 +32,6 @@ from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.receipts import Receipt, ReceiptKind
 
 _MOST_BYTES = 524_288  # SNS carries 256 KiB, before JSON escapes it.
-_ABOUT_US = "about-us"
 _SUPPRESSED = "OnAccountSuppressionList"
 
 
@@ -132,7 +131,7 @@ def _bounced(bounce: Json, mail: _Mail) -> Iterator[Receipt]:
     rule = table.get((text(bounce, "bounceType"), text(bounce, "bounceSubType"))) or table["*", "*"]
     for number, recipient in enumerate(parts(bounce, "bouncedRecipients")):
         words = _words(recipient)
-        decides = words.reason == _ABOUT_US or (rule.get("general") and words.reason)
+        decides = words.about_us or (rule.get("general") and words.reason)
         yield _receipt(
             rule["kind"],
             mail,
