@@ -32,7 +32,7 @@ class Commands(Overview):
             "Show the settings in force and where each comes from; secrets are masked.", _INSTALLATION
         ),
         "serve": Entry(
-            "Send what is released and answer the public pages, until SIGTERM; then drain.",
+            "Send what is released, answer the public pages and take reports, until SIGTERM; then drain.",
             ("incidents.cli.serving",),
         ),
         "backup": Entry(
@@ -70,7 +70,7 @@ class Commands(Overview):
             is_group=True,
         ),
         "receipts": Entry(
-            "What was reported afterwards about notices, and reports about nobody we know.",
+            "What is reported afterwards about notices, and reports about nobody we know.",
             ("notifier.cli.receipts",),
             is_group=True,
         ),

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from incidents.building import build_worker
+from incidents.inlets import Inlets
 from notifier import logs
 from notifier.cli import application, run
 from notifier.serving import Service, listen
 from notifier.web.app import build
+from notifier.web.reports import add_report_routes
 
 app = typer.Typer()
 
@@ -26,7 +28,7 @@ def serve(
         int, typer.Option(help="Listen here instead of web.port.", min=-1, max=65535, show_default=False)
     ] = -1,
 ) -> None:
-    """Send what is released and answer the public pages, until SIGTERM; then drain."""
+    """Send what is released, answer the public pages and take reports, until SIGTERM; then drain."""
     installed = application(context)
     web = installed.settings.web
 
@@ -34,9 +36,12 @@ def serve(
         keys = installed.load_keys()
         async with installed.store() as store:
             service = Service(None if no_worker else build_worker(installed.settings, keys, store))
+            inlets = Inlets(installed.settings, keys, store)
             pages = build(installed.settings, store, keys, service.worker_state)
+            add_report_routes(pages, inlets.providers, inlets.intake.take)
             with listen(host or web.host, web.port if port < 0 else port) as listening:
                 logs.configure()
-                await service.run(pages, listening, web.trusted_proxies)
+                async with inlets.opened():
+                    await service.run(pages, listening, web.trusted_proxies)
 
     run(act())

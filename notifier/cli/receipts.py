@@ -1,12 +1,19 @@
-"""``notifier receipts``: reports of carriers and readers' servers that are about nobody we know."""
+"""``notifier receipts``: what carriers and servers report afterwards, and what is about nobody we know."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from notifier.channels.email.inbound import Reader
+from notifier.channels.email.inbound.mailboxes import messages_in
+from notifier.channels.email.return_path import ReturnPaths
 from notifier.cli import Application, application, out, run
 from notifier.cli.audit import known_reference
 from notifier.cli.identity import identify
@@ -14,12 +21,55 @@ from notifier.cli.printing import printable, records_table
 from notifier.customers.masking import masked
 from notifier.notices import grouped
 from notifier.receipts import matching, parking
+from notifier.receipts.intake import Intake
 from notifier.receipts.parking import Parked
+from notifier.receipts.reports import Reports
 from notifier.store import Transaction
+from notifier.words import amount
 
 app = typer.Typer(no_args_is_help=True)
+_AT_ONCE = 200
 Number = Annotated[int, typer.Argument(metavar="ID", help="The receipt, as `parked` numbers it.")]
 Operator = Annotated[str, typer.Option(help="Your handle.")]
+
+
+@app.command()
+def read(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Files (.eml, mbox), folders of them, or Maildirs.")
+    ],
+) -> None:
+    """Take the bounces and complaints among exported messages. Reading them twice does no harm."""
+    app_ = application(context)
+
+    async def act() -> tuple[Counter[str], Counter[str]]:
+        keys = app_.load_keys()
+        kinds: Counter[str] = Counter()
+        receipts: Counter[str] = Counter()
+        async with app_.store() as store:
+            reader = Reader(ReturnPaths(keys, app_.settings.email.bounce_domain))
+            reports = Reports(reader, Intake(store, keys).take)
+            for part in _parts(paths):
+                # Together, so that many are put on record at once.
+                for reading in await asyncio.gather(*(reports.read(message) for message in part)):
+                    kinds[reading.kind if reading.understood else "not understood"] += 1
+                    receipts.update(
+                        f"{one.kind}{'' if one.reference else ', unproven'}" for one in reading.receipts
+                    )
+        return kinds, receipts
+
+    kinds, receipts = run(act())
+
+    def human() -> None:
+        out.print(f"{amount(kinds.total(), 'message')} read.")
+        for count in (kinds, receipts):
+            for what, number in sorted(count.items()):
+                out.print(f"  {what}: {number:,}")
+        if receipts.total():
+            out.print("What names no notice of ours is parked: notifier receipts parked", markup=False)
+
+    app_.show({"messages": dict(kinds), "receipts": dict(receipts)}, human)
 
 
 @app.command()
@@ -120,6 +170,12 @@ def set_aside(
 
     _carry_out(app_, operator, act)
     app_.show({"receipt": receipt}, lambda: out.print(f"Receipt {receipt} is set aside."))
+
+
+def _parts(paths: Iterable[Path]) -> Iterator[list[bytes]]:
+    messages = (message for path in paths for message in messages_in(path))
+    while part := list(islice(messages, _AT_ONCE)):
+        yield part
 
 
 def _carry_out(app_: Application, operator: str, act: Callable[[Transaction, str], Awaitable[None]]) -> None:

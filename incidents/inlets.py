@@ -1,0 +1,96 @@
+"""The inlets of an installation, put together from settings: where reports about notices come in.
+
+A drill has none: nothing that it sent can be reported by anybody outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from notifier.channels.email.inbound import Reader
+from notifier.channels.email.inbound.listener import BounceListener
+from notifier.channels.email.inbound.mailboxes import ImapPoller, MaildirPoller, keep_polling
+from notifier.channels.email.inbound.recipients import Recipients
+from notifier.channels.email.providers import Provider
+from notifier.channels.email.providers.fetching import fetch
+from notifier.channels.email.providers.postmark import Postmark
+from notifier.channels.email.providers.ses import AmazonSes
+from notifier.channels.email.providers.sns import SnsMessages
+from notifier.channels.email.return_path import ReturnPaths
+from notifier.errors import Refused
+from notifier.keys import Keys
+from notifier.receipts.intake import Intake
+from notifier.receipts.reports import Reports
+from notifier.settings import Settings
+from notifier.store import Store
+
+log = structlog.get_logger()
+
+
+class Inlets:
+    """All inlets that are set, before one intake. ``providers`` are answered by the web application."""
+
+    def __init__(self, settings: Settings, keys: Keys, store: Store) -> None:
+        self._settings = settings
+        self._clock = store.clock
+        self._return_paths = ReturnPaths(keys, settings.email.bounce_domain)
+        self.intake = Intake(store, keys)
+        self.reports = Reports(Reader(self._return_paths), self.intake.take)
+        self.providers: Sequence[Provider] = () if settings.drill else self._providers()
+
+    def _providers(self) -> Sequence[Provider]:
+        inbound = self._settings.inbound
+        made: list[Provider] = []
+        if inbound.ses_topics:
+            messages = SnsMessages(inbound.ses_topics, fetch, self._clock)
+            made.append(AmazonSes(messages, self._return_paths))
+        if password := inbound.postmark_password.get_secret_value():
+            made.append(Postmark(self._return_paths, user=inbound.postmark_user, password=password))
+        return made
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Listen, and look into mailboxes, until the block ends; what is under way is finished."""
+        if self._settings.drill:
+            yield
+            return
+        async with AsyncExitStack() as stack:
+            await self._listen(stack)
+            polling = [asyncio.create_task(one) for one in self._pollers()]
+            try:
+                yield
+            finally:
+                for task in polling:
+                    task.cancel()
+                await asyncio.gather(*polling, return_exceptions=True)
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        inbound, domain = self._settings.inbound, self._settings.email.bounce_domain
+        if not inbound.listen_host:
+            return
+        recipients = Recipients(self._return_paths, domain, inbound.feedback_addresses)
+        listener = BounceListener(inbound, recipients, self.reports.deliver, host_name=f"mx.{domain}")
+        try:
+            await stack.enter_async_context(listener)
+        except OSError as error:
+            raise Refused(
+                f"{inbound.listen_host} port {inbound.listen_port} cannot be listened on: {error.strerror}",
+                advice="Stop what is there, or set inbound.listen_host and inbound.listen_port.",
+            ) from None
+        log.info("inlets.listening", port=listener.port)
+
+    def _pollers(self) -> Iterator[Coroutine[Any, Any, None]]:
+        inbound, deliver = self._settings.inbound, self.reports.deliver
+        every = timedelta(seconds=inbound.every_seconds)
+        if inbound.maildir:
+            maildir = MaildirPoller(Path(inbound.maildir), deliver, most_bytes=inbound.most_bytes)
+            yield keep_polling("maildir", maildir.poll, self._clock, every)
+        if inbound.imap_host:
+            yield keep_polling("imap", ImapPoller(inbound, deliver).poll, self._clock, every)
