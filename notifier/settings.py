@@ -115,7 +115,7 @@ class InboundSettings(_Group):
     """How reports about our e-mail come back; each inlet is closed until it is set."""
 
     listen_host: str = ""
-    """Address on which the inbound mail server listens, such as 0.0.0.0; empty means there is none."""
+    """Address on which the inbound mail server listens, ``*`` for all; empty means there is none."""
     listen_port: int = Field(default=2525, ge=0, le=65535)
     """Its port; 25 needs a privilege (CAP_NET_BIND_SERVICE)."""
     host_name: str = ""

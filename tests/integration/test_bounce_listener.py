@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import aiosmtplib
 import pytest
 from structlog.testing import capture_logs
 
+from notifier.channels.email.inbound.listener import BounceListener
 from notifier.errors import BadSettings
+from notifier.settings import InboundSettings
 from tests.certificates import make_certificates
-from tests.inlets import BOUNCE, DOMAIN, PATH, PATHS, REFERENCE, STUFFED, Keeper, Talk, listening
+from tests.inlets import BOUNCE, DOMAIN, PATH, PATHS, RECIPIENTS, REFERENCE, STUFFED, Keeper, Talk, listening
 
 
 async def _send(port: int, recipients: list[str], message: bytes = BOUNCE, **more) -> dict:
@@ -80,6 +83,27 @@ async def test_anything_else_is_refused_without_repeating_it(address: str) -> No
         await client.close()
     assert answer == "550 5.1.1 no such mailbox here"
     assert not keeper.kept
+
+
+async def test_a_socket_from_a_supervisor_is_used() -> None:
+    """The service need not bind the port itself."""
+    keeper = Keeper()
+    bound = socket.create_server(("127.0.0.1", 0))
+    listener = BounceListener(InboundSettings(), RECIPIENTS, keeper, host_name="mx.test", listening=bound)
+    async with listener:
+        assert listener.port == bound.getsockname()[1]
+        await _send(listener.port, [PATH])
+    assert len(keeper.kept) == 1
+
+
+async def test_all_addresses_or_a_port_that_is_taken() -> None:
+    """``*`` listens everywhere; what cannot be bound is said at the start."""
+    recipients, keeper = RECIPIENTS, Keeper()
+    everywhere = InboundSettings(listen_host="*", listen_port=0)
+    async with BounceListener(everywhere, recipients, keeper, host_name="mx.test") as listener:
+        taken = InboundSettings(listen_host="127.0.0.1", listen_port=listener.port)
+        with pytest.raises(OSError):
+            await BounceListener(taken, recipients, keeper, host_name="mx.test").__aenter__()
 
 
 async def test_a_message_that_cannot_be_recorded_is_asked_for_again() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 
+import aiosmtplib
 import pytest
 
 from notifier.channels import OutcomeKind
@@ -21,19 +23,51 @@ pytestmark = pytest.mark.servers
 BEHIND, INBOUND = instance.free_ports(2)
 
 
-@pytest.fixture(scope="module")
-def postfix() -> Iterator[Postfix]:
-    """A Postfix that hands everything to one server, and its bounces to ours; skipped where there is none."""
-    bounces = "transport_maps = texthash:{folder}/transport\n"
+@contextmanager
+def _running(**more: str) -> Iterator[Postfix]:
+    """Run a Postfix; skipped where there is none, but never in CI."""
     try:
-        with instance.postfix(
-            BEHIND, more=bounces, transport=f"bounces.example.com smtp:[{HOST}]:{INBOUND}\n"
-        ) as running:
+        with instance.postfix(BEHIND, **more) as running:
             yield running
     except LookupError as missing:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def postfix() -> Iterator[Postfix]:
+    """A Postfix that hands everything to one server, and its bounces to ours."""
+    with _running(
+        more="transport_maps = texthash:{folder}/transport\n",
+        transport=f"bounces.example.com smtp:[{HOST}]:{INBOUND}\n",
+    ) as running:
+        yield running
+
+
+_IN_FRONT = """
+relay_domains = bounces.example.com
+transport_maps = inline:{{ {{ bounces.example.com = smtp:[127.0.0.1]:%d }} }}
+smtpd_recipient_restrictions = reject_unauth_destination, reject_unverified_recipient
+unverified_recipient_reject_code = 550
+address_verify_poll_delay = 1s
+"""
+
+
+async def test_behind_postfix_nobody_gets_mail_that_bounces() -> None:
+    """As the guide says: Postfix asks us about each address, and refuses what we would refuse."""
+    keeper = Keeper()
+    inbound = instance.free_ports(1)[0]
+    unknown = "b+3f9a02bc77d1e04b-1-aaaaaaaaaaaaaaaa@bounces.example.com"
+    with _running(more=_IN_FRONT % inbound) as front:
+        sender = aiosmtplib.SMTP(hostname=HOST, port=front.ports["piped"], start_tls=False, timeout=60)
+        async with listening(keeper, port=inbound), sender:
+            with pytest.raises(aiosmtplib.SMTPRecipientsRefused) as refused:
+                await sender.sendmail("someone@example.net", [unknown], CONTENT)
+            await sender.sendmail("", [PATH], CONTENT)
+            await _until(keeper, 1)
+    assert refused.value.recipients[0].code == 550
+    assert [recipients for _message, recipients in keeper.kept] == [(PATH,)]
 
 
 async def _until(keeper: Keeper, count: int) -> None:

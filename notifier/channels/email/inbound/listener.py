@@ -60,7 +60,7 @@ class BounceListener:
         self.deliver_seconds = deliver_seconds
         self.host_name = settings.host_name or host_name
         self.port = settings.listen_port
-        self._host = settings.listen_host
+        self._host = None if settings.listen_host == "*" else settings.listen_host
         self._most = settings.most_connections
         self._most_per_client = settings.most_connections_per_client
         self._recipients, self._deliver, self._listening = recipients, deliver, listening
