@@ -99,6 +99,9 @@ class EmailSettings(_Group):
     """The right-hand side of each Message-ID."""
     bounce_domain: str = "bounces.example.com"
     """Domain of the return path that carries the signed attempt token."""
+    report_field: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,70})?$")
+    """Header field that a relay with an envelope sender of its own repeats in its reports; for Postmark
+    X-PM-Metadata-notifier-attempt."""
     feedback_id: str = "notifier"
     """SenderId of the Feedback-ID header: 5 to 15 characters."""
     helo_name: str = ""

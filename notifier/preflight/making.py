@@ -20,6 +20,7 @@ from notifier.channels import Envelope, Finding
 from notifier.channels.email import EmailChannel
 from notifier.channels.email.address import wire_address
 from notifier.channels.email.message import Composer
+from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.email.text import UnsafeText
 from notifier.errors import BadInput, StoreError
 from notifier.keys import Keys, SubjectKey
@@ -156,6 +157,7 @@ class Maker:
         self._lines = LineChecks(recipe.hosts, recipe.addresses)
         self._shared = SharedNames(recipe.facts)
         self._return_path = f"preflight@{recipe.email.bounce_domain}"
+        self._return_paths = ReturnPaths(recipe.keys, recipe.email.bounce_domain)
         # Asked what it can carry, never opened: it is given no relay.
         self._channel = EmailChannel(recipe.email, relays=())
         self._locales: dict[str, str] = {}
@@ -327,6 +329,8 @@ class Maker:
             code=self._recipe.code.replace("/", "-"),
             drill=self._recipe.drill,
             kind=self._recipe.notice,
+            # The message is the same at every attempt, and so is what it says of itself.
+            token=self._return_paths.make_token(reference, 1),
         )
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import tomllib
 from base64 import b64encode
+from email import message_from_bytes
 from importlib.resources import files
 
 import pytest
 
+from notifier.channels.email.message import Composer
 from notifier.channels.email.providers import Refusal
-from notifier.channels.email.providers.postmark import Postmark, metadata_field
+from notifier.channels.email.providers.postmark import _METADATA, Postmark
 from notifier.channels.receipts import Receipt, ReceiptKind
+from notifier.notices import Rendered
+from notifier.settings import EmailSettings
 from tests.inlets import PATHS, REFERENCE
 from tests.providers import sample
 
@@ -128,9 +132,21 @@ async def test_a_secret_in_a_header_of_ours() -> None:
 
 
 def test_the_metadata_fits_postmarks_limits() -> None:
-    """Twenty characters of name, eighty of value, and nothing that could end the field."""
-    field = metadata_field(PATHS.make_token(REFERENCE, 999_999)).decode()
-    name, _, value = field.removesuffix("\r\n").partition(": ")
-    assert len(name.removeprefix("X-PM-Metadata-")) <= 20
-    assert len(value) <= 80
-    assert PATHS.read_token(value) == (REFERENCE, 999_999)
+    """Twenty characters of name and eighty of value, in the field that a message has where it is set."""
+    settings = EmailSettings(report_field=f"X-PM-Metadata-{_METADATA}")
+    token = PATHS.make_token(REFERENCE, 1)
+    given = {
+        "recipient": "a@example.org",
+        "name": "",
+        "reference": REFERENCE,
+        "locale": "en",
+        "code": "X",
+        "drill": False,
+    }
+    rendered = Rendered("Subject", "Text\n", "<p>Text</p>\n")
+    message = message_from_bytes(Composer(settings).compose(rendered, **given, token=token))
+    assert len(_METADATA) <= 20
+    assert len(token) <= 80
+    assert PATHS.read_token(message["X-PM-Metadata-notifier-attempt"]) == (REFERENCE, 1)
+    plain = message_from_bytes(Composer(EmailSettings()).compose(rendered, **given, token=token))
+    assert "X-PM-Metadata-notifier-attempt" not in plain

@@ -39,6 +39,7 @@ class Composer:
         if not _SENDER_ID.fullmatch(settings.feedback_id):
             raise BadSettings("email.feedback_id needs 5 to 15 letters, digits, dots or hyphens")
         self._sender_id = settings.feedback_id
+        self._report_field = settings.report_field
         self._domain = wire_address(f"x@{settings.message_id_domain}").partition("@")[2]
         self._from = address_field("From", settings.from_name, str(settings.from_address))
         self._reply_to = (
@@ -74,8 +75,11 @@ class Composer:
         code: str,
         drill: bool,
         kind: str = "breach-notice",
+        token: str = "",
     ) -> bytes:
         """Return the whole message with its Message-ID and without a Date.
+
+        ``token`` proves the delivery in reports of a relay that uses an envelope sender of its own.
 
         ``kind`` names the sort of notice in List-Id and Feedback-ID. Anything that could break out of its
         place is refused with ``UnsafeText``, which names the field and never its value.
@@ -90,6 +94,7 @@ class Composer:
             self._reply_to,
             text_field("Subject", rendered.subject),
             f"Message-ID: <{reference.lower()}@{self._domain}>\r\n".encode(),
+            f"{self._report_field}: {token}\r\n".encode() if self._report_field and token else b"",
             self._same_for_all(locale, code, kind, drill),
             _DIVIDER,
             _part("plain", body_bytes("text", rendered.text)),

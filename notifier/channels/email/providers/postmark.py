@@ -33,15 +33,8 @@ from notifier.channels.receipts import Receipt, ReceiptKind
 
 SECRET_FIELD = "x-notifier-secret"  # noqa: S105 - the field's name
 _METADATA = "notifier-attempt"
+"""Its header field is ``X-PM-Metadata-notifier-attempt``: the setting ``email.report_field``."""
 _MOST_BYTES = 2_097_152  # A report may hold the whole bounce.
-
-
-def metadata_field(token: str) -> bytes:
-    """Return the header field, with its CRLF, that has Postmark name an attempt in its reports.
-
-    ``token`` is what ``ReturnPaths.make_token`` gives.
-    """
-    return f"X-PM-Metadata-{_METADATA}: {token}\r\n".encode("ascii")
 
 
 @cache
