@@ -120,6 +120,12 @@ BAD: dict[str, list[tuple[str, ...]]] = {
         (CODE, *ALICE, "--because", "x", "--number", "C-404"),
         (CODE, *ALICE, "--because", "", "--number", "C-1"),
     ],
+    "incidents accounts": [
+        ("INC-1999-404",),
+        (CODE, "--export", "{home}/out.csv"),
+        (CODE, "--export", "{home}", *ALICE),
+        (CODE, "--export", "{home}/no/such/folder.csv", *ALICE),
+    ],
     "incidents facts": [("INC-1999-404",), (CODE, "--announcement", "X/1/A1", *ALICE)],
     "incidents freeze": [("INC-1999-404", *ALICE), (CODE, *ALICE, "--replace", "{code}/9")],
     "incidents history": [("INC-1999-404",)],
@@ -157,6 +163,19 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "operators logout": [("../alice",)],
     "operators retire": [("mallory", *ALICE), ("alice", *ALICE)],
     "serve": [("--port", "99999"), ("--host", "no.such.host.invalid")],
+    "receipts match": [("404", "0123456789ABCDEF", *ALICE), ("one", "x", *ALICE)],
+    "receipts parked": [("--limit", "0")],
+    "receipts read": [("{home}/missing.mbox",)],
+    "receipts set-aside": [("404", *ALICE, "--reason", "x"), ("404", *ALICE, "--reason", " ")],
+    "receipts show": [("404", *ALICE)],
+    "suppressions add": [
+        ("nobody@example.com", *ALICE, "--reason", "dead", "--because", "x"),
+        ("no address", *ALICE, "--reason", "dead", "--because", "x"),
+        ("nobody@example.com", *ALICE, "--reason", "bored", "--because", "x"),
+        ("nobody@example.com", *ALICE, "--reason", "dead", "--because", ""),
+    ],
+    "suppressions lift": [("nobody@example.com", *ALICE, "--reason", "dead", "--because", "x")],
+    "suppressions list": [("--limit", "0"), ("--reason", "bored")],
 }
 """A few bad calls of each command that takes input. ``{…}`` names a file or the incident of the fixture."""
 

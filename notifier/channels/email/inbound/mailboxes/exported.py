@@ -33,7 +33,10 @@ def messages_in(path: Path, *, most_bytes: int = _MOST_BYTES) -> Iterator[bytes]
                 if not file.name.startswith(".") and stat.S_ISREG(file.lstat().st_mode):
                     yield from _in_file(file, most_bytes)
     except OSError as error:
-        raise NotFound(f"the messages cannot be read: {error.strerror}") from None
+        raise NotFound(
+            f"the messages cannot be read: {error.strerror}",
+            advice="Name a file (.eml or mbox), a folder of them, or a Maildir.",
+        ) from None
 
 
 def _in_file(path: Path, most_bytes: int) -> Iterator[bytes]:
