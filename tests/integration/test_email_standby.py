@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from notifier.channels import Outcome, OutcomeKind
+from notifier.channels.circuit import Circuit
 from notifier.channels.email import EmailChannel, pool
-from notifier.channels.email.circuit import Circuit
 from notifier.channels.email.scripts import Script
 from notifier.channels.email.sink import LoopbackSink
 from tests.relays import SilentRelay, channel, envelope, relay, silence

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from incidents.building import build_worker
 from notifier.audit.log_key import LogKey
-from notifier.channels.email.circuit import Circuit, Trouble
+from notifier.channels.circuit import Circuit, Trouble
 from notifier.channels.email.relay_alerts import RelayAlerts
 from notifier.channels.email.sink import LoopbackSink
 from notifier.keys import Keys

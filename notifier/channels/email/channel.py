@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Self
 
 from notifier.channels import Envelope, Finding, Outcome, OutcomeKind, ignore
+from notifier.channels.circuit import Trouble
 from notifier.channels.email.address import domain_of, wire_address
-from notifier.channels.email.circuit import Trouble
-from notifier.channels.email.pace import Limiter, Pace
 from notifier.channels.email.pool import Pool
 from notifier.channels.email.replies import Verdict
 from notifier.channels.email.text import UnsafeText
 from notifier.channels.email.transfer import Transfer, Unusable, deferred
+from notifier.channels.pace import Limiter, Pace
 from notifier.settings import EmailSettings, RelaySettings
 
 _LONGEST_WAIT = 5.0

@@ -13,14 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 from notifier.channels import Outcome
+from notifier.channels.circuit import Circuit
 from notifier.channels.email.carrier import Session
-from notifier.channels.email.circuit import Circuit
-from notifier.channels.email.pace import Rate
 from notifier.channels.email.pipeline import PipelinedSession
 from notifier.channels.email.plain import PlainSession
 from notifier.channels.email.replies import Reply, Stage, Verdict
 from notifier.channels.email.session import SessionFailed, offers_of, open_session, take_over, tls_context
 from notifier.channels.email.transfer import Offers, Transfer, Unusable, answered, deferred, too_late
+from notifier.channels.pace import Rate
 from notifier.settings import RelaySettings
 
 _SLOW_ANSWER = 0.005

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from notifier.channels.email.circuit import Trouble
+from notifier.channels.circuit import Trouble
 from notifier.settings import AlertSettings
 from notifier.words import amount
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from notifier.channels.email.circuit import Circuit
+from notifier.channels.circuit import Circuit
 
 
 def test_connections_that_fail_together_count_once() -> None:

@@ -1,4 +1,4 @@
-"""When to leave a relay alone: after failures for a while, then one try decides."""
+"""When to leave a relay, or a provider, alone: after failures for a while, then one try decides."""
 
 from __future__ import annotations
 

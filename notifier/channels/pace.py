@@ -1,4 +1,4 @@
-"""How fast we send: to each relay and to each destination, slower when asked, faster again with time.
+"""How fast we send: to each relay, sender and destination, slower when asked, faster again with time.
 
 A limit is a GCRA: one moment per key, the theoretical arrival time of the next message. Being told to slow
 down halves the rate, and every second without trouble gives a little back (AIMD).
@@ -25,9 +25,10 @@ _KEYS_KEPT = 10_000
 class Limiter(Protocol):
     """Says when the next message may go. One behind the store can share the rates of several workers."""
 
-    async def permit(self, keys: Sequence[str], longest: float) -> float:
+    async def permit(self, keys: Sequence[str], longest: float, cost: int = 1) -> float:
         """Return 0 once a message may go to all keys; or at once, with nothing used up, how long it would
-        take, if that is more than ``longest`` seconds.
+        take, if that is more than ``longest`` seconds. ``cost`` is what the message counts for: its segments,
+        where those are limited.
         """
         ...
 
@@ -80,7 +81,7 @@ class Pace:
         self._limits: dict[str, _Limit] = {}
         self._any_site = self._rates.get("site:*", 0)
 
-    async def permit(self, keys: Sequence[str], longest: float) -> float:
+    async def permit(self, keys: Sequence[str], longest: float, cost: int = 1) -> float:
         """Wait for a place with every key, or say that it would take too long."""
         limits = [limit for key in keys if (limit := self._limit(key)) and limit.rate]
         if not limits:
@@ -93,7 +94,7 @@ class Pace:
             return wait
         for limit in limits:
             if limit.rate:
-                limit.arrival = max(limit.arrival, now) + 1 / limit.rate
+                limit.arrival = max(limit.arrival, now) + cost / limit.rate
         if wait > 0:
             await asyncio.sleep(wait)
         return 0

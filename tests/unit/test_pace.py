@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from notifier.channels.email.circuit import Circuit
-from notifier.channels.email.pace import Pace, Rate
+from notifier.channels.circuit import Circuit
+from notifier.channels.pace import Pace, Rate
 
 
 class Moment:
@@ -30,7 +30,7 @@ async def now(monkeypatch: pytest.MonkeyPatch) -> Moment:
         moment.value += seconds
 
     monkeypatch.setattr(asyncio.get_running_loop(), "time", moment)
-    monkeypatch.setattr("notifier.channels.email.pace.asyncio.sleep", sleep)
+    monkeypatch.setattr("notifier.channels.pace.asyncio.sleep", sleep)
     return moment
 
 
@@ -49,6 +49,14 @@ async def test_a_rate_is_kept(now: Moment) -> None:
     """Over ten seconds no more than the rate allows, but for a short burst at the start."""
     pace = Pace({"relay:a": 50})
     assert 500 <= await sent_in(pace, now, "relay:a", 10) <= 505
+
+
+async def test_a_message_may_count_for_several(now: Moment) -> None:
+    """A text of three segments takes three places."""
+    pace = Pace({"sender:a": 10})
+    for _ in range(10):
+        await pace.permit(("sender:a",), 60, 3)
+    assert now.value == pytest.approx(1002.65)
 
 
 async def test_what_has_no_rate_is_free(now: Moment) -> None:
