@@ -98,10 +98,11 @@ def effective(settings: Settings) -> Iterator[tuple[Item, str]]:
         group = getattr(settings, table.name) if table.name and not table.repeated else settings
         for item in () if table.repeated else table.items:
             yield item, _shown(item.name, getattr(group, item.name))
-    for name in ("relays", "dkim"):
-        for number, entry in enumerate(getattr(settings.email, name)):
+    for table in tables():
+        group, _, name = table.name.partition(".")
+        for number, entry in enumerate(getattr(getattr(settings, group), name) if table.repeated else ()):
             for field, info in type(entry).model_fields.items():
-                item = _item(f"email.{name}[{number}]", field, info)
+                item = _item(f"{table.name}[{number}]", field, info)
                 yield item, _shown(field, getattr(entry, field))
 
 

@@ -44,12 +44,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message for one recipient, ready to be handed over."""
+    """One message for one recipient, ready to be handed over.
+
+    What its fields hold is the channel's to say:
+
+    ===========  ======================================  ==========================================
+    field        e-mail                                  SMS
+    ===========  ======================================  ==========================================
+    recipient    the address                             the number in E.164, such as +14155550100
+    return_path  the envelope sender                     the status callback URL
+    content      headers and body, lines ended by CRLF,  the text in UTF-8, nothing else
+                 not dot-stuffed
+    site         digest of the domain                    left empty: the country is read off the number
+    ===========  ======================================  ==========================================
+    """
 
     recipient: str
     return_path: str
+    """Where reports come back to: it names the delivery and the attempt, and proves that we made it."""
     content: bytes
-    """The complete message, lines ended by CRLF, not dot-stuffed."""
+    """The complete message, exactly as approved."""
     site: str = ""
     """Key of the destination's rate limit."""
     not_after: float | None = None
