@@ -19,11 +19,13 @@ from notifier.rendering.cohorts import Cohort, isolated, slot_or_empty, trace
 from notifier.rendering.edition import Reader, is_rtl
 from notifier.rendering.folders import Folders
 from notifier.rendering.lines import Isolated, Unbroken, clean, greeting_name
+from notifier.rendering.locales import choose
 from notifier.rendering.press import Order, Press
 from notifier.rendering.sandbox import DependsOnValueError, MissingVariables
+from notifier.rendering.texts import SmsRenderer
 from notifier.rendering.wording import Words
 
-__all__ = ["MissingVariables", "Renderer", "is_rtl"]
+__all__ = ["MissingVariables", "Renderer", "SmsRenderer", "is_rtl"]
 
 
 _ABOUT_ANOTHER = frozenset(("guardian", "next-of-kin"))
@@ -67,19 +69,7 @@ class Renderer:
         ``hi-IN`` falls back to ``hi``, then to another ``hi-…``, then to the default and its kin. None at
         all is ``BadInput``.
         """
-        usable = sorted(set(self.locales(notice)) & set(available_texts))
-        folded = {locale.casefold(): locale for locale in usable}
-        for tag in (wanted, default):
-            parts = tag.replace("_", "-").casefold().split("-")
-            chain = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
-            kin = [locale for locale in folded if locale.split("-")[0] == parts[0]]
-            if found := next((locale for locale in chain + kin if locale in folded), None):
-                return folded[found]
-        raise BadInput(
-            f"{notice} can be sent neither in {wanted!r} nor in the default language {default!r}",
-            advice=f"The announcement has texts in: {', '.join(sorted(available_texts)) or 'no language'}; "
-            f"the templates are in: {', '.join(self.locales(notice))}.",
-        )
+        return choose(notice, wanted, available_texts, default, self.locales(notice))
 
     def render(
         self, notice: str, locale: str, *, facts: Mapping[str, Any], person: Person, reference: str

@@ -18,8 +18,10 @@ from jinja2 import BaseLoader, Environment, TemplateNotFound
 import notifier
 from notifier.errors import BadInput, NotFound
 
-CHANNEL = "email"
+EMAIL, SMS = "email", "sms"
 BASE = "_base"
+_FIRST_PART = {EMAIL: "subject.txt", SMS: "text.txt"}
+"""The file that every notice of a channel has in each of its languages."""
 _SUFFIXES = frozenset((".txt", ".html", ".toml"))
 _STATUS = "status.toml"
 _NOTICE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
@@ -33,10 +35,11 @@ def shipped() -> list[Path]:
 
 
 class Folders(BaseLoader):
-    """The template folders, searched in order. Files are read once and kept."""
+    """The template folders of one channel, searched in order. Files are read once and kept."""
 
-    def __init__(self, own: Sequence[Path] = ()) -> None:
-        self._roots = [folder / CHANNEL for folder in (*own, *shipped())]
+    def __init__(self, own: Sequence[Path] = (), *, channel: str = EMAIL) -> None:
+        self.channel = channel
+        self._roots = [folder / channel for folder in (*own, *shipped())]
         self._read: dict[str, bytes] = {}
 
     def get_source(self, _environment: Environment, template: str) -> tuple[str, str | None, None]:
@@ -84,12 +87,12 @@ class Folders(BaseLoader):
             for path in (root / notice).iterdir()
             if path.is_dir()
             and _LOCALE.fullmatch(path.name)
-            and self.exists(f"{notice}/{path.name}/subject.txt")
+            and self.exists(f"{notice}/{path.name}/{_FIRST_PART[self.channel]}")
         }
         if not found:
             raise NotFound(
                 f"there is no notice {notice!r}",
-                advice=f"Add it under templates/{CHANNEL}/{notice}/<locale>/.",
+                advice=f"Add it under templates/{self.channel}/{notice}/<locale>/.",
             )
         return sorted(found)
 

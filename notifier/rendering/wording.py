@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from notifier.errors import BadInput
-from notifier.rendering.folders import BASE, Folders
+from notifier.rendering.folders import BASE, EMAIL, Folders
 from notifier.rendering.sandbox import Collected, Named, Sandbox
 
 Sentence = tuple[tuple[str, str], ...]
@@ -35,7 +35,7 @@ def pieces(sentence: str, where: str) -> Sentence:
 
 
 class Words:
-    """All sentences of one notice and locale, and the labels of the data categories."""
+    """All sentences of one notice and locale, and in e-mail the labels of the data categories."""
 
     def __init__(self, folders: Folders, notice: str, locale: str) -> None:
         where = f"{notice}/{locale}/words.toml"
@@ -50,7 +50,8 @@ class Words:
                 self._sentences[key] = {
                     inner: pieces(str(text), f"{where}: {key}.{inner}") for inner, text in value.items()
                 }
-        self.labels: Mapping[str, str] = Named("labels", folders.toml(f"{BASE}/labels/{locale}.toml"))
+        labels = folders.toml(f"{BASE}/labels/{locale}.toml") if folders.channel == EMAIL else {}
+        self.labels: Mapping[str, str] = Named("labels", labels)
 
     def variants(self) -> frozenset[str]:
         """Return the variants that have words of their own."""
