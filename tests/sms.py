@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from notifier.channels import Envelope
+from notifier.channels.pace import Limiter
 from notifier.channels.sms.double import ACCOUNT, AUTH_TOKEN, TwilioDouble
 from notifier.channels.sms.double_http import HOST, Handler, serve
 from notifier.channels.sms.double_scripts import SENDER, Script
@@ -38,13 +39,32 @@ def envelope(number: str = NUMBER, text: str = "Hello", callback: str = CALLBACK
     return Envelope(number, callback, text.encode(), **more)
 
 
+class Unlimited:
+    """A limiter that lets everything pass and notes whom it was told to slow."""
+
+    def __init__(self) -> None:
+        self.slowed: list[str] = []
+
+    async def permit(self, _keys: Sequence[str], _longest: float, _cost: int = 1) -> float:
+        """Let it pass."""
+        return 0
+
+    def slow(self, key: str, *, pause: float | None = None, rate: float = 0) -> None:
+        """Note it."""
+        self.slowed.append(key)
+
+
 @asynccontextmanager
 async def over_double(
-    *scripts: Script, senders: Sequence[SmsSenderSettings] = (), **more: Any
+    *scripts: Script,
+    senders: Sequence[SmsSenderSettings] = (),
+    limiter: Limiter | None = None,
+    **more: Any,
 ) -> AsyncIterator[tuple[TwilioChannel, TwilioDouble]]:
     """Yield a channel and the double that it hands over to."""
     async with TwilioDouble(scripts=scripts, keep=True) as double:
-        async with TwilioChannel(settings(*senders, **more), base_url=double.base_url) as channel:
+        made = TwilioChannel(settings(*senders, **more), base_url=double.base_url, limiter=limiter)
+        async with made as channel:
             yield channel, double
 
 

@@ -160,8 +160,8 @@ class TwilioDouble:
         script = self.scripts.find(number)
         if script.lose == "before":
             return Response(cut=True)
-        if not script.first and (script.code or script.http not in (400, 201)):
-            return refusal(script.code, script.http, script)
+        if not script.first and (script.code or script.http):
+            return refusal(script.code, script.http or 400, script)
         sid = f"SM{secrets.token_hex(16)}"
         message = Taken(
             sid,

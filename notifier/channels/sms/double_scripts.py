@@ -54,8 +54,8 @@ class Script:
     match: str
     code: int = 0
     """Refuse with this error code, or give it to a message that has ``first`` as its status."""
-    http: int = 400
-    """The HTTP status of a refusal; with no ``code`` and not 201, a body that is not Twilio's."""
+    http: int = 0
+    """The HTTP status of a refusal, 400 if only the code is given; without a code its body is not Twilio's."""
     retry_after: str = ""
     first: str = ""
     """The status in the answer; empty: ``accepted`` from a Messaging Service, else ``queued``."""
