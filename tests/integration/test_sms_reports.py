@@ -133,7 +133,7 @@ async def test_a_drill_that_is_not_open_sends_nothing() -> None:
 
 
 async def test_each_message_is_noted_before_it_is_answered(tmp_path: Path) -> None:
-    """As a process of its own the double leaves a line for every message, also for one whose answer it lost."""
+    """As a process of its own the double leaves a line for every message that it took."""
     log = tmp_path / "taken.jsonl"
     arguments = ("-m", "notifier.channels.sms.double", "--log", str(log))
     process = await asyncio.create_subprocess_exec(
