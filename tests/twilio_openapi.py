@@ -65,6 +65,7 @@ class OpenApiServer:
         self.fields: list[dict[str, Any]] = []
 
     async def __call__(self, request: Request) -> Response:
+        """Check one request and answer it."""
         found = [self._match(request, path) for path in DESCRIPTION["paths"]]
         operation = next((one for one in found if one), None)
         objections = [f"{request.method} {request.target} is not described"] if operation is None else []
@@ -103,8 +104,6 @@ class OpenApiServer:
             return ["the body is no form"]
         schema = operation["requestBody"]["content"][_FORM]["schema"]
         given = parse_qs(request.body.decode(), keep_blank_values=True, strict_parsing=True)
-        typed = {
-            name: _typed(values, schema["properties"].get(name, {})) for name, values in given.items()
-        }
+        typed = {name: _typed(values, schema["properties"].get(name, {})) for name, values in given.items()}
         self.fields.append(typed)
         return check(typed, {**schema, "additionalProperties": False})

@@ -31,19 +31,24 @@ class Comparison:
 
 def compare(text: str, pieces: Sequence[Piece]) -> Comparison:
     """Compare ``text`` with the pieces of a registered text; a place holds at least one character."""
-    ends = {0}
-    reached = 0
+    starts = {0}
     for piece in pieces:
         if isinstance(piece, str):
-            reached = max(reached, *(start + _common(text, start, piece) for start in ends))
-            ends = {start + len(piece) for start in ends if text.startswith(piece, start)}
+            ends = {start + len(piece) for start in starts if text.startswith(piece, start)}
         else:
-            ends = _after(text, ends, piece)
-            reached = max(reached, *ends, 0)
+            ends = _after(text, starts, piece)
         if not ends:
-            return Comparison(equal=False, reached=reached)
-    equal = len(text) in ends
-    return Comparison(equal, len(text) if equal else max(ends))
+            return Comparison(equal=False, reached=_furthest(text, starts, piece))
+        starts = ends
+    return Comparison(len(text) in starts, max(starts))
+
+
+def _furthest(text: str, starts: set[int], piece: Piece) -> int:
+    """Return where the text stops following: behind as much of a fixed part as can be found."""
+    if isinstance(piece, Place):
+        return max(starts)
+    length, start = max((_common(text, start, piece), start) for start in starts)
+    return start + length
 
 
 def _common(text: str, start: int, piece: str) -> int:

@@ -39,7 +39,12 @@ async def test_a_message_is_handed_over_once_and_as_it_is() -> None:
     (taken,) = double.taken
     assert told == [outcome]
     assert (outcome.kind, outcome.code, outcome.text) == (OutcomeKind.ACCEPTED, 201, f"{taken.sid} queued")
-    assert (taken.text, taken.callback, taken.sender, double.requests) == ("Grüße, “x” 😀", CALLBACK, SENDER, 1)
+    assert (taken.text, taken.callback, taken.sender, double.requests) == (
+        "Grüße, “x” 😀",
+        CALLBACK,
+        SENDER,
+        1,
+    )
     assert dict(taken.form) | {"SmartEncoded": "false", "ValidityPeriod": "14400"} == dict(taken.form)
 
 
@@ -181,7 +186,8 @@ async def test_no_more_requests_than_places_are_under_way() -> None:
         return Response(400)
 
     async with server(slowly) as port:
-        async with TwilioChannel(settings(max_connections=3), base_url=f"http://127.0.0.1:{port}") as channel:
+        made = TwilioChannel(settings(max_connections=3), base_url=f"http://127.0.0.1:{port}")
+        async with made as channel:
             outcomes = await asyncio.gather(*(channel.send(envelope()) for _ in range(30)))
     assert most == 3
     assert {one.kind for one in outcomes} == {OutcomeKind.REJECTED}

@@ -7,7 +7,7 @@ import warnings
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from notifier.channels.sms import CallbackUrls, Callbacks, parse_form
+from notifier.channels.sms import Callbacks, CallbackUrls, parse_form
 from notifier.channels.sms.signature import genuine, sign
 from notifier.keys import Keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notifier.channels.receipts import ReceiptKind
-from notifier.channels.sms import CallbackUrls, Callbacks, parse_form
+from notifier.channels.sms import Callbacks, CallbackUrls, parse_form
 from notifier.channels.sms.signature import sign
 from notifier.errors import BadSettings
 from notifier.keys import Keys
@@ -164,7 +164,9 @@ def test_what_says_nothing_is_nothing(callbacks: Callbacks, fields) -> None:
     assert read(callbacks, INBOUND, fields) is None
 
 
-@pytest.mark.parametrize("address", ["", "x", "/é", "/a b", "/" + "a" * 3000, "https://evil.example/", "//\n"])
+@pytest.mark.parametrize(
+    "address", ["", "x", "/é", "/a b", "/" + "a" * 3000, "https://evil.example/", "//\n"]
+)
 def test_an_odd_target_is_not_genuine(callbacks: Callbacks, address: str) -> None:
     """Only a path that can stand in a request line is looked at."""
     assert callbacks.read(address, form("sent"), sign(TOKEN, BASE + address, form("sent"))) is None

@@ -74,7 +74,9 @@ def test_every_reason_is_explained_and_no_code_stands_twice() -> None:
     entries = [*table().codes.values(), *table().ranges, *table().http]
     assert {one.reason for one in entries} | {"cancelled"} == set(table().reasons)
     text = (TOP / "notifier/channels/sms/codes.toml").read_text()
-    written = [one for entry in tomllib.loads(text)["code"] for one in entry.get("codes", [entry.get("code")])]
+    written = [
+        one for entry in tomllib.loads(text)["code"] for one in entry.get("codes", [entry.get("code")])
+    ]
     assert len(written) == len(set(written))
 
 

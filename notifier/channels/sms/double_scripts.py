@@ -55,7 +55,7 @@ class Script:
     code: int = 0
     """Refuse with this error code, or give it to a message that has ``first`` as its status."""
     http: int = 0
-    """The HTTP status of a refusal, 400 if only the code is given; without a code its body is not Twilio's."""
+    """The HTTP status of a refusal, 400 if only the code is given. Without a code its body is odd."""
     retry_after: str = ""
     first: str = ""
     """The status in the answer; empty: ``accepted`` from a Messaging Service, else ``queued``."""
