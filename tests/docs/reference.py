@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from incidents.app import app
 from incidents.cli.lazy import Unloaded
 from notifier.configuration import Item, tables, toml
-from tests.docs import smtp_replies
+from tests.docs import sms_codes, smtp_replies
 
 DOCS = Path(__file__).parents[2] / "docs"
 _MADE = "<!-- Made by `make docs` from the program; change it there. -->"
@@ -142,6 +142,7 @@ PAGES = {
     "reference/settings.md": settings_page,
     "reference/cli.md": cli_page,
     "reference/smtp-replies.md": smtp_replies.page,
+    "reference/sms-codes.md": sms_codes.page,
     "index.md": index_page,
 }
 

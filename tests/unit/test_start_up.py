@@ -14,8 +14,8 @@ from incidents.migrations import FOLDER
 from incidents.revision import NEEDED
 
 HEAVY = {
-    "alembic", "apscheduler", "argon2", "babel", "cryptography", "fastapi", "jinja2", "openpyxl",
-    "phonenumbers", "psycopg", "pycountry", "pydantic", "sqlalchemy", "sqlmodel", "uvicorn",
+    "aiohttp", "alembic", "apscheduler", "argon2", "babel", "cryptography", "fastapi", "jinja2", "openpyxl",
+    "phonenumbers", "psycopg", "pycountry", "pydantic", "sqlalchemy", "sqlmodel", "twilio", "uvicorn",
 }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import notifier
+from notifier.channels.sms.codes import table
 from notifier.notices import Person
-from notifier.rendering import Renderer
+from notifier.rendering import Renderer, SmsRenderer
 from notifier.settings import Organisation
 from notifier.web.pages import LOCALES, Pages
 
@@ -28,6 +29,11 @@ def main(facts_file: str) -> None:
                 notice, locale, facts=facts, person=person, reference="3F9A02BC77D1E04B"
             )
             sys.stdout.write(f"{notice} {locale}: {len(rendered.html)} characters\n")
+    texts = SmsRenderer()
+    for locale in texts.locales("breach-notice"):
+        text = texts.render("breach-notice", locale, facts=facts, reference="3F9A02BC77D1E04B")
+        sys.stdout.write(f"text message {locale}: {len(text)} characters\n")
+    sys.stdout.write(f"{len(table().codes)} codes of text messages\n")
     pages = Pages(Organisation(), drill=False)
     for locale in LOCALES:
         pages.render(locale, [])
