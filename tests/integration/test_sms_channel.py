@@ -89,7 +89,11 @@ async def test_magic_senders_are_about_us(origin: str, code: int) -> None:
         (Script("*", body=b"[1]"), "unknown", "bad-reply"),
         (Script("*", body=b"{}"), "unknown", "bad-reply"),
         (Script("*", body=b'{"sid": 7, "status": {}, "error_code": "x"}'), "unknown", "bad-reply"),
-        (Script("*", body=b'{"a": "' + b"x" * 70_000), "unknown", "bad-reply"),
+        (
+            Script("*", body=b'{"sid": "SM%s", "status": "queued", "a": "%s"}' % (b"0" * 32, b"x" * 70_000)),
+            "unknown",
+            "bad-reply",
+        ),
         (Script("*", body=b"\xff\xfe"), "unknown", "bad-reply"),
         (Script("*", http=307), "deferred", "relay-trouble"),
         (Script("*", http=400), "rejected", "refused"),
@@ -170,6 +174,30 @@ async def test_a_sender_without_registration_rests_and_the_others_go_on() -> Non
     assert {(one.kind, one.reason) for one in outcomes} == {(OutcomeKind.DEFERRED, "about-us")}
     assert [one.handed_over for one in outcomes].count(False) == 2
     assert (elsewhere.kind, double.requests) == (OutcomeKind.ACCEPTED, 11)
+
+
+async def test_one_acceptance_clears_a_sender() -> None:
+    """Answers about us that come now and then are single cases, however many they grow to be."""
+    script = Script("+14155550111", first="failed", code=30034)
+    async with over_double(script, limiter=Unlimited()) as (channel, double):
+        for number in ["+14155550111"] * 9 + [NUMBER] + ["+14155550111"] * 9:
+            assert (await channel.send(envelope(number))).handed_over
+    assert double.requests == 19
+
+
+async def test_what_is_withdrawn_while_it_waits_for_a_place_does_not_begin() -> None:
+    """The question is put again once the place is free."""
+    withdrawn = False
+    async with over_double(Script(NUMBER, lose="silence"), max_connections=1) as (channel, double):
+        first = asyncio.create_task(channel.send(envelope()))
+        while not double.taken:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(channel.send(envelope("+14155550101", withdrawn=lambda: withdrawn)))
+        await asyncio.sleep(0)
+        withdrawn = True
+        first.cancel()
+        outcome = await second
+    assert (outcome.reason, outcome.handed_over, double.requests) == ("too-late", False, 1)
 
 
 async def test_no_more_requests_than_places_are_under_way() -> None:
