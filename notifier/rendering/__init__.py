@@ -9,27 +9,23 @@ the same either way.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from notifier.errors import BadInput
-from notifier.notices import LISTED_RECORDS, Person, Rendered, grouped, listed
+from notifier.notices import Person, Rendered, grouped
 from notifier.rendering.cohorts import Cohort, isolated, slot_or_empty, trace
 from notifier.rendering.edition import Reader, is_rtl
 from notifier.rendering.folders import Folders
 from notifier.rendering.lines import Isolated, Unbroken, clean, greeting_name
 from notifier.rendering.locales import choose
 from notifier.rendering.press import Order, Press
+from notifier.rendering.readers import as_read
 from notifier.rendering.sandbox import DependsOnValueError, MissingVariables
 from notifier.rendering.texts import SmsRenderer
 from notifier.rendering.wording import Words
 
 __all__ = ["MissingVariables", "Renderer", "SmsRenderer", "is_rtl"]
-
-
-_ABOUT_ANOTHER = frozenset(("guardian", "next-of-kin"))
-"""Variants whose reader is not the person the notice is about."""
 
 
 class Renderer:
@@ -81,8 +77,7 @@ class Renderer:
         Of many records the first are listed, then how many more there are.
         """
         order = self._press.order(notice, locale, facts)
-        person = _brief(person)
-        person = _addressed(person) if person.variant in _ABOUT_ANOTHER else person
+        person = as_read(person)
         values = [Isolated(greeting_name(person.name)), Unbroken(grouped(clean(reference)))]
         if not self._keep:
             return self._plainly(order, person, values)
@@ -129,24 +124,6 @@ class Renderer:
 
     def _plainly(self, order: Order, person: Person, values: Sequence[Isolated]) -> Rendered:
         return self._press.print(order, _reader(person, values[0], values[1], isolated(person.details)))
-
-
-def _addressed(person: Person) -> Person:
-    """Return ``person`` as the reader: the audience knows the one it is about, by whom nobody is greeted."""
-    details = {"subject": greeting_name(person.name), **person.details}
-    return replace(person, name=str(details.get("reader", "")), details=details)
-
-
-def _brief(person: Person) -> Person:
-    """Return ``person`` with no more records than a notice lists; an account's come so, with their count."""
-    long = {
-        name: listed(records, len(records))
-        for name in ("records", "records_new")
-        if len(records := person.details.get(name, ())) > LISTED_RECORDS
-    }
-    if "count" in person.details or not long:
-        return person
-    return replace(person, details={**person.details, **long})
 
 
 def _reader(person: Person, name: Any, reference: Any, details: Any) -> Reader:

@@ -22,7 +22,7 @@ EMAIL, SMS = "email", "sms"
 BASE = "_base"
 _FIRST_PART = {EMAIL: "subject.txt", SMS: "text.txt"}
 """The file that every notice of a channel has in each of its languages."""
-_SUFFIXES = frozenset((".txt", ".html", ".toml"))
+_SUFFIXES = frozenset((".txt", ".html", ".toml", ".typ"))
 _STATUS = "status.toml"
 _NOTICE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
@@ -48,18 +48,22 @@ class Folders(BaseLoader):
 
     def text(self, name: str) -> str:
         """Return the text of a file such as ``breach-notice/en/body.txt``."""
-        parts = name.split("/")
         if name not in self._read:
-            if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
-                raise TemplateNotFound(name)
-            path = next((found for root in self._roots if (found := root.joinpath(*parts)).is_file()), None)
-            if path is None:
-                raise TemplateNotFound(name)
-            self._read[name] = path.read_bytes()
+            self._read[name] = self.path(name).read_bytes()
         try:
             return self._read[name].decode("utf-8-sig").replace("\r\n", "\n")
         except UnicodeDecodeError:
             raise BadInput(f"the template {name} is not UTF-8", advice="Save it as UTF-8.") from None
+
+    def path(self, name: str) -> Path:
+        """Return where a file is: in the first folder that has it."""
+        parts = name.split("/")
+        if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
+            raise TemplateNotFound(name)
+        path = next((found for root in self._roots if (found := root.joinpath(*parts)).is_file()), None)
+        if path is None:
+            raise TemplateNotFound(name)
+        return path
 
     def toml(self, name: str) -> dict[str, Any]:
         """Return the values of a TOML file; a broken one is ``BadInput``."""

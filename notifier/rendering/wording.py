@@ -38,20 +38,24 @@ class Words:
     """All sentences of one notice and locale, and in e-mail the labels of the data categories."""
 
     def __init__(self, folders: Folders, notice: str, locale: str) -> None:
-        where = f"{notice}/{locale}/words.toml"
-        values = folders.toml(where) if folders.exists(where) else {}
         self.plain: dict[str, str] = {}
         self._sentences: dict[str, dict[str, Sentence]] = {"": {}}
+        self.read(folders, notice, locale)
+        labels = folders.toml(f"{BASE}/labels/{locale}.toml") if folders.channel == EMAIL else {}
+        self.labels: Mapping[str, str] = Named("labels", labels)
+
+    def read(self, folders: Folders, notice: str, locale: str) -> None:
+        """Add the sentences of a ``words.toml``; each goes before one of the same name known so far."""
+        where = f"{notice}/{locale}/words.toml"
+        values = folders.toml(where) if folders.exists(where) else {}
         for key, value in values.items():
             if isinstance(value, str):
                 self.plain[key] = value
                 self._sentences[""][key] = pieces(value, f"{where}: {key}")
             else:
-                self._sentences[key] = {
-                    inner: pieces(str(text), f"{where}: {key}.{inner}") for inner, text in value.items()
-                }
-        labels = folders.toml(f"{BASE}/labels/{locale}.toml") if folders.channel == EMAIL else {}
-        self.labels: Mapping[str, str] = Named("labels", labels)
+                self._sentences.setdefault(key, {}).update(
+                    {inner: pieces(str(text), f"{where}: {key}.{inner}") for inner, text in value.items()}
+                )
 
     def variants(self) -> frozenset[str]:
         """Return the variants that have words of their own."""
