@@ -22,7 +22,7 @@ EMAIL, SMS = "email", "sms"
 BASE = "_base"
 _FIRST_PART = {EMAIL: "subject.txt", SMS: "text.txt"}
 """The file that every notice of a channel has in each of its languages."""
-_SUFFIXES = frozenset((".txt", ".html", ".toml", ".typ"))
+_SUFFIXES = frozenset((".txt", ".html", ".svg", ".toml", ".typ"))
 _STATUS = "status.toml"
 _NOTICE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
