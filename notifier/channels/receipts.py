@@ -13,6 +13,9 @@ from enum import StrEnum
 class ReceiptKind(StrEnum):
     """What a receipt says."""
 
+    ACCEPTED = "accepted"
+    """The carrier took it over and is under way with it: no more than the answer to a hand-over says. An
+    ordinary letter has no better report, and a hand-over whose answer was lost is settled by it."""
     DELIVERED = "delivered"
     """It lies in the reader's mailbox or on their telephone."""
     DELAYED = "delayed"
@@ -35,7 +38,8 @@ class Receipt:
     key: str
     """What one and the same report has in common however often it comes; unique for its source."""
     reference: str = ""
-    """The delivery it is about, proven by our own signature; empty where the report does not prove it."""
+    """The delivery it is about, proven by our own signature, or vouched for by the operator who brings a
+    carrier's file in; empty where the report does not prove it."""
     attempt: int = 0
     """The attempt, where the reference is given."""
     carrier_id: str = ""

@@ -22,8 +22,8 @@ from notifier.audit.sequencer import Sequencer
 from notifier.audit.verify import verify as verify_trail
 from notifier.cli import Application, application, err, out, run
 from notifier.errors import AuditError, BadInput, NotFound
+from notifier.references import read_reference
 from notifier.store import Store
-from notifier.web.references import read_reference
 from notifier.words import amount
 
 app = typer.Typer()

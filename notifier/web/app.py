@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from notifier.audit.published import published
 from notifier.keys import Keys
+from notifier.references import read_reference
 from notifier.settings import Settings
 from notifier.store import Store
 from notifier.web.current import CurrentAnnouncements
@@ -20,7 +21,7 @@ from notifier.web.health import WorkerState, look
 from notifier.web.limits import Limiter
 from notifier.web.pages import Pages
 from notifier.web.protection import Protection, policy
-from notifier.web.references import Genuine, find, read_reference
+from notifier.web.references import Genuine, find
 
 _LONGEST_FORM = 2048
 # Yes and no take the same time to the eye of whoever watches the line.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.notices import grouped
-from notifier.web.references import read_reference
+from notifier.references import read_reference
 
 REFERENCES = st.integers(0, 2**64 - 1).map(lambda number: f"{number:016X}")
 DRESSING = st.text(st.sampled_from(" -\u2010\u2013\u2014\u00a0\u200e\u200f\u202a\u2212\t"), max_size=3)

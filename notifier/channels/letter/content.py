@@ -1,7 +1,7 @@
 """What a letter says, as blocks for the page: the e-mail's sections, in its order, in its sentences.
 
-Nothing here is markup. A piece of text is a list of *runs*: a string, or ``{"keep": …}`` for what must stay on
-one line (a reference, a telephone number), or ``{"strong": …}``.
+Nothing here is markup. A piece of text is a list of *runs*: a string, or ``{"keep": …}`` for what must stay
+on one line (a reference, a telephone number), or ``{"strong": …}``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Content:
         return str(self._seen["check"].get("address", ""))
 
     def addressee(self) -> str:
-        """Return the name for the address: the reader's, or how someone unnamed is addressed; "" if nobody."""
+        """Return the name for the address: the reader's, else how someone unnamed is addressed, else ""."""
         subject = self._seen["details"].get("subject", "")
         if self._seen["name"]:
             return str(self._seen["name"])
@@ -200,9 +200,7 @@ class Content:
             lines.append([{"strong": str(self._paper.printed(contact["name"]))}])
         if contact["role"]:
             lines.append(self._runs(contact["role"]))
-        lines += [
-            [f"{self._say(part)}: ", *self._runs(contact[part])] for part in _CONTACT if contact[part]
-        ]
+        lines += [[f"{self._say(part)}: ", *self._runs(contact[part])] for part in _CONTACT if contact[part]]
         yield {"kind": "lines", "items": lines}
         if not large_print:
             yield self._text(self._say("large_print"))

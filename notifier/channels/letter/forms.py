@@ -4,11 +4,11 @@ All measures are millimetres from the sheet's upper left corner. A folded sheet 
 a window has two areas: what shows wherever the sheet lies (``address`` fits into it), and what can show at
 all (``seen``: nothing but the address and the return address may stand there).
 
-DIN 5008 form B on A4 in a DL envelope (220 × 110 mm), window 90 × 45 mm, 20 mm from the left and 15 mm from the
-bottom (DIN 680), folded at 105 mm: the sheet slides 10 mm sideways and 5 mm up.
+DIN 5008 form B on A4 in a DL envelope (220 by 110 mm), window 90 by 45 mm, 20 mm from the left and 15 mm from
+the bottom (DIN 680), folded at 105 mm: the sheet slides 10 mm sideways and 5 mm up.
 
-US letter in a #10 envelope (9½ × 4⅛ in), window 4½ × 1⅛ in, ⅞ in from the left and ½ in from the bottom, folded
-in thirds: the sheet slides 1 in sideways and 11.6 mm up.
+US letter in a #10 envelope (9½ by 4⅛ in), window 4½ by 1⅛ in, ⅞ in from the left and ½ in from the bottom,
+folded in thirds: the sheet slides 1 in sideways and 11.6 mm up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The letter's press: the e-mail's facts, editions and sentences, with the letter's own few words over them."""
+"""The letter's press: the e-mail's facts and sentences, with the letter's own few words over them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from notifier.channels.letter.content import Content, Paper
 from notifier.notices import Person, grouped
 from notifier.rendering.cohorts import isolated
 from notifier.rendering.edition import Edition, Reader
@@ -16,8 +17,6 @@ from notifier.rendering.moments import Calendar, read_zone
 from notifier.rendering.press import Order, Press
 from notifier.rendering.readers import as_read
 from notifier.rendering.wording import Words
-
-from notifier.channels.letter.content import Content, Paper
 
 LETTER = "letter"
 PAGE = "_base/letter.typ"

@@ -16,10 +16,10 @@ from jinja2 import TemplateNotFound
 
 from notifier.channels import Finding
 from notifier.channels.letter.address import Label, label, one_line
-from notifier.channels.letter.code import square
 from notifier.channels.letter.content import Content
 from notifier.channels.letter.forms import FORMS, Geometry, form_for
 from notifier.channels.letter.press import PAGE, LetterPress
+from notifier.channels.letter.qr import square
 from notifier.channels.letter.typesetting import Set, Typesetter
 from notifier.channels.letter.values import ADVICE, EnvelopeForm, Letter, Made, Sender, Unprintable
 from notifier.customers.values import PostalAddress
@@ -36,17 +36,24 @@ _ORGANISATION = "account"
 class LetterRenderer:
     """Makes letters from template folders; those in ``folders`` are the operator's own and go before ours.
 
-    ``fonts`` are folders with more fonts, for scripts that ours do not have. Templates and fonts are read once.
-    May be used by several threads at once.
+    ``fonts`` are folders with more fonts, for scripts that ours do not have. Templates and fonts are read
+    once. May be used by several threads at once, and be pickled.
     """
 
     def __init__(self, sender: Sender, folders: Sequence[Path] = (), fonts: Sequence[Path] = ()) -> None:
+        self._folders = tuple(folders)
         self._sender = sender
         self._home = sender.address.country.strip().upper()
         if not re.fullmatch("[A-Z]{2}", self._home):
-            raise BadInput("the sender's address names no country", advice="Give its two letters, such as DE.")
-        self._press = LetterPress(folders)
+            raise BadInput(
+                "the sender's address names no country", advice="Give its two letters, such as DE."
+            )
+        self._press = LetterPress(self._folders)
         self._fonts = tuple(fonts)
+
+    def __reduce__(self) -> tuple[type[LetterRenderer], tuple[Any, ...]]:
+        """Travel to another process as what it was made from."""
+        return type(self), (self._sender, self._folders, self._fonts)
 
     @cached_property
     def _typesetter(self) -> Typesetter:
@@ -82,9 +89,7 @@ class LetterRenderer:
         """Return one letter as PDF. What cannot be printed is ``Unprintable`` and says why; what the facts
         lack, ``MissingVariables`` with all names. Nothing is ever cut to fit.
         """
-        return self.make(
-            Letter(notice, locale, facts, person, reference, address, large_print, dated)
-        ).pdf
+        return self.make(Letter(notice, locale, facts, person, reference, address, large_print, dated)).pdf
 
     def make(self, letter: Letter) -> Made:
         """Return one letter with what a mail house must know of it; raises as ``render`` does."""
@@ -92,7 +97,7 @@ class LetterRenderer:
         if wrong := [finding for finding in where.findings if finding.code not in ADVICE]:
             raise Unprintable(wrong)
         made = self._set(letter, content, where, form)
-        return Made(made.pdf, made.pages, form, where.country)
+        return Made(made.pdf, made.pages, form, where.country, where.findings)
 
     def check(self, letter: Letter) -> list[Finding]:
         """Return what stands against printing this letter, and what deserves a look (``ADVICE``)."""
@@ -119,7 +124,9 @@ class LetterRenderer:
         most = FORMS[form].most_lines
         if len(where.lines) > most:
             said = f"the address has {len(where.lines)} lines, and the window of {form} takes {most}"
-            where = Label(where.lines, where.country, where.rtl, (*where.findings, Finding("address-long", said)))
+            where = Label(
+                where.lines, where.country, where.rtl, (*where.findings, Finding("address-long", said))
+            )
         return content, where, form
 
     def _set(self, letter: Letter, content: Content, where: Label, form: EnvelopeForm) -> Set:

@@ -58,6 +58,8 @@ class Made:
     form: EnvelopeForm
     country: str
     """Where it goes (ISO 3166-1, two letters)."""
+    advice: tuple[Finding, ...] = ()
+    """What deserves a look, though it was printed."""
 
 
 ADVICE = frozenset(("address-doubtful", "country-assumed"))

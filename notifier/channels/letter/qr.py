@@ -1,4 +1,7 @@
-"""The square code (QR, ISO/IEC 18004): the address to check at and the reference, as text. No link, no name."""
+"""The square code (QR, ISO/IEC 18004): the address to check at and the reference, as text.
+
+No link, no token, no name: whoever finds the letter learns nothing from it that is not printed beside it.
+"""
 
 from __future__ import annotations
 
