@@ -60,12 +60,14 @@ class Content:
         """Return the address at which the notice can be checked."""
         return str(self._seen["check"].get("address", ""))
 
-    def addressee(self) -> str:
-        """Return the name for the address: the reader's, else how someone unnamed is addressed, else ""."""
+    def addressee(self) -> list[str]:
+        """Return the lines that name the reader in the address, or what they are where no name is known."""
         subject = self._seen["details"].get("subject", "")
         if self._seen["name"]:
-            return str(self._seen["name"])
-        return self._say("addressee", subject=subject) if subject and self._say.has("addressee") else ""
+            return [str(self._seen["name"])]
+        if not (subject and self._say.has("addressee")):
+            return []
+        return self._say("addressee", subject=subject).split("\n")
 
     def code_words(self, values: Mapping[str, str]) -> str:
         """Return what the square code holds, in words."""

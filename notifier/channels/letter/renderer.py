@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -116,18 +117,23 @@ class LetterRenderer:
         with all_named():
             order = self._press.order(letter.notice, letter.locale, letter.facts)
             content = self._press.content(order, letter.person, letter.reference)
-            names = [content.addressee()]
+            names = content.addressee()
         if letter.person.variant == _ORGANISATION:
             names.append(str(letter.person.details.get("subject", "")))
-        where = label(letter.address, names, self._home)
+        where, form = self._fitted(letter.address, names)
+        return content, where, form
+
+    def _fitted(self, address: PostalAddress, names: Sequence[str]) -> tuple[Label, EnvelopeForm]:
+        """Return the label, its street in one line where the window has not enough of them."""
+        where = label(address, names, self._home)
         form = form_for(where.country)
         most = FORMS[form].most_lines
-        if len(where.lines) > most:
-            said = f"the address has {len(where.lines)} lines, and the window of {form} takes {most}"
-            where = Label(
-                where.lines, where.country, where.rtl, (*where.findings, Finding("address-long", said))
-            )
-        return content, where, form
+        if len(where.lines) > most and address.city:
+            where = label(replace(address, street=", ".join(address.street.split("\n"))), names, self._home)
+        if (count := len(where.lines)) > most:
+            said = f"the address has {count} lines, and the window of {form} takes {most}"
+            where = replace(where, findings=(*where.findings, Finding("address-long", said)))
+        return where, form
 
     def _set(self, letter: Letter, content: Content, where: Label, form: EnvelopeForm) -> Set:
         geometry = FORMS[form]

@@ -52,7 +52,7 @@ def read_returns(
 
     ``columns`` maps our fields (reference, status, date, reason, carrier_id) to the file's columns where
     their names are not recognised; ``statuses`` maps the house's own words to ours. ``dates`` says whether
-    the day or the month stands first where both are possible. A day without a time is its beginning in ``zone``.
+    the day or the month stands first where both are possible. A day without a time begins in ``zone``.
     """
     try:
         size = path.stat().st_size
