@@ -40,7 +40,7 @@ VARIANTS = {
     "update": {"records_new": ["R-3"], "records": ["R-1"]},
 }
 MM = 25.4 / 72
-_INVISIBLE = re.compile("[\\s\u2066-\u2069\u200b-\u200f\u00ad\ufeff]+")
+_INVISIBLE = re.compile("[\\s\u2066-\u2069\u200b-\u200f\u00ad\ufeff\ufffe]+")
 
 
 @cache

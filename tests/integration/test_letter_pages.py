@@ -6,7 +6,9 @@ import io
 import re
 
 import pypdf
+import pypdfium2
 import pytest
+import zxingcpp
 
 from notifier.channels.letter import EnvelopeForm, LetterRenderer
 from notifier.channels.letter.forms import FORMS, form_for
@@ -193,3 +195,13 @@ def test_the_form_follows_the_country() -> None:
     """North America has its own paper and envelope."""
     assert [form_for(code) for code in ("US", "CA", "PR")] == [EnvelopeForm.US_10] * 3
     assert {form_for(ADDRESSES[locale].country) for locale in LOCALES} == set(EnvelopeForm)
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_camera_reads_the_address_and_the_reference_and_nothing_else(locale: str, large: bool) -> None:
+    """Two lines of text: no link that opens by itself, no token, no name."""
+    document = pypdfium2.PdfDocument(pdf(letter(locale, large_print=large)))
+    found = [code for page in document for code in zxingcpp.read_barcodes(page.render(scale=2).to_pil())]
+    document.close()
+    assert [code.text for code in found] == [f"notices.example.com/check\n{grouped(REFERENCE)}"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import notifier
 from notifier.channels.sms.codes import table
+from notifier.channels.letter import LetterRenderer, Sender
+from notifier.customers.values import PostalAddress
 from notifier.notices import Person
 from notifier.rendering import Renderer, SmsRenderer
 from notifier.settings import Organisation
@@ -34,6 +36,18 @@ def main(facts_file: str) -> None:
         text = texts.render("breach-notice", locale, facts=facts, reference="3F9A02BC77D1E04B")
         sys.stdout.write(f"text message {locale}: {len(text)} characters\n")
     sys.stdout.write(f"{len(table().codes)} codes of text messages\n")
+    home = PostalAddress("1 Example Road", "50667", "Köln", "", "DE")
+    letters = LetterRenderer(Sender("Example Company", home))
+    for locale in letters.locales("breach-notice"):
+        content = letters.render(
+            "breach-notice",
+            locale,
+            facts=facts,
+            person=person,
+            reference="3F9A02BC77D1E04B",
+            address=home,
+        )
+        sys.stdout.write(f"letter {locale}: {len(content)} bytes\n")
     pages = Pages(Organisation(), drill=False)
     for locale in LOCALES:
         pages.render(locale, [])

@@ -52,9 +52,10 @@ def label(address: PostalAddress, names: Sequence[str], home: str) -> Label:
         country = home
         findings.append(Finding("country-assumed", "the address has no country; the sender's is taken"))
     try:
-        abroad = str(get_validation_rules({"country_code": country}).country_name)
+        rules = get_validation_rules({"country_code": country})
     except (ValueError, KeyError):
         return Label((), home, rtl=False, findings=(Finding("country-unknown", "there is no such country"),))
+    abroad, latin = str(rules.country_name), _latin(address)
     shown = [line for name in names if (line := clean(name))]
     if not shown:
         findings.append(Finding("addressee-missing", "nobody is named to whom the letter could be addressed"))
@@ -67,7 +68,9 @@ def label(address: PostalAddress, names: Sequence[str], home: str) -> Label:
     else:
         parts = _parts(address, shown, country)
         findings += _lacking(parts)
-        lines = format_address(parts, latin=_latin(address)).split("\n")
+        parts = _whole(parts, rules.address_latin_format if latin else rules.address_format)
+        written = [clean(line).strip(" ,") for line in format_address(parts, latin=latin).split("\n")]
+        lines = [line for line in written if line]
         if country == home and lines[-1] == abroad:
             lines.pop()
     return Label(tuple(lines), country, rtl=_reads_from_right(lines), findings=tuple(findings))
@@ -90,6 +93,18 @@ def _parts(address: PostalAddress, names: Sequence[str], country: str) -> dict[s
         "city": clean(address.city),
         "country_area": region.removeprefix(f"{country}-"),  # ISO 3166-2 as the post writes it.
     }
+
+
+def _whole(parts: dict[str, str], order: str) -> dict[str, str]:
+    """Return the parts with a town or code that the country's order has no place for moved to where it has
+    one. A region without a place is no part of an address there; nothing else that was given may be lost.
+    """
+    made = dict(parts)
+    if "%Z" not in order:
+        made["city"] = f"{made['city']} {made['postal_code']}".strip()
+    if "%C" not in order:
+        made["street_address"] = f"{made['street_address']}\n{made['city']}".strip()
+    return made
 
 
 def _lacking(parts: dict[str, str]) -> list[Finding]:

@@ -1,6 +1,7 @@
 """Where the letters of a batch are made: here, or in processes of their own for many.
 
-Typst holds Python's lock while it sets a letter, so threads gain nothing (measured: benchmarks/letters.py).
+Typst works outside Python's lock, but the square code and the words do not: threads would stop gaining at two
+or three cores, processes use all there are.
 """
 
 from __future__ import annotations
