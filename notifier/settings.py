@@ -163,6 +163,8 @@ class InboundSettings(_Group):
     """User in the webhook address given to Postmark; empty means the secret comes in a header instead."""
     postmark_password: SecretStr = SecretStr("")
     """Password, or the header's value; without it all reports from Postmark are refused."""
+
+
 class SmsSenderSettings(_Group):
     """From whom text messages to one country come."""
 

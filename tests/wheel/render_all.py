@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import notifier
-from notifier.channels.sms.codes import table
 from notifier.channels.letter import LetterRenderer, Sender
+from notifier.channels.sms.codes import table
 from notifier.customers.values import PostalAddress
 from notifier.notices import Person
 from notifier.rendering import Renderer, SmsRenderer
