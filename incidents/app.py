@@ -78,6 +78,10 @@ class Commands(Overview):
             "Addresses that are not used, and why.", ("notifier.cli.suppressions",), is_group=True
         ),
         "email": Entry("Try the mail relays out.", ("notifier.cli.email",), is_group=True),
+        "sms": Entry(
+            "See a notice as a text message, and try the provider out.", ("notifier.cli.sms",), is_group=True
+        ),
+        "letters": Entry("See what a notice looks like in print.", ("notifier.cli.letters",), is_group=True),
         "audit": Entry(
             "Verify the audit trail and let others check it.", ("notifier.cli.audit",), is_group=True
         ),

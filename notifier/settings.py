@@ -228,6 +228,21 @@ class SmsSettings(_Group):
     """US 10DLC: the campaign's registered sample messages, their places in square brackets."""
 
 
+class LetterSettings(_Group):
+    """Who writes, on paper."""
+
+    sender_name: str = ""
+    """The name above the sender's address."""
+    sender_street: str = ""
+    """Street and number."""
+    sender_postal_code: str = ""
+    """The postal code."""
+    sender_city: str = ""
+    """The town."""
+    sender_country: str = Field(default="DE", pattern=r"^[A-Z]{2}$")
+    """Country, two letters: letters to another one bear its name."""
+
+
 class SendingSettings(_Group):
     """How batches are worked."""
 
@@ -338,6 +353,7 @@ class Settings(BaseSettings):
     email: EmailSettings = EmailSettings()
     inbound: InboundSettings = InboundSettings()
     sms: SmsSettings = SmsSettings()
+    letter: LetterSettings = LetterSettings()
     sending: SendingSettings = SendingSettings()
     approval: ApprovalSettings = ApprovalSettings()
     web: WebSettings = WebSettings()

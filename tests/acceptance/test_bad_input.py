@@ -163,11 +163,18 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "operators logout": [("../alice",)],
     "operators retire": [("mallory", *ALICE), ("alice", *ALICE)],
     "serve": [("--port", "99999"), ("--host", "no.such.host.invalid")],
+    "letters preview": [
+        ("X/1/A1", "--out", "{home}/new.pdf"),
+        (DRAFT, "--out", "{home}/new.pdf"),
+        (DRAFT, "--out", "{home}/new.pdf", "--country", "XX"),
+    ],
     "receipts match": [("404", "0123456789ABCDEF", *ALICE), ("one", "x", *ALICE)],
     "receipts parked": [("--limit", "0")],
     "receipts read": [("{home}/missing.mbox",)],
     "receipts set-aside": [("404", *ALICE, "--reason", "x"), ("404", *ALICE, "--reason", " ")],
     "receipts show": [("404", *ALICE)],
+    "sms preview": [("X/1/A1",), (DRAFT, "--locale", "tlh")],
+    "sms test": [()],
     "suppressions add": [
         ("nobody@example.com", *ALICE, "--reason", "dead", "--because", "x"),
         ("no address", *ALICE, "--reason", "dead", "--because", "x"),

@@ -1,0 +1,107 @@
+"""``notifier sms``: what a notice says as a text message and what it costs, and whether the account works."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from notifier.announcements import announcement as find_announcement
+from notifier.channels import Finding
+from notifier.channels.sms.preview import explain
+from notifier.channels.sms.probe import probe
+from notifier.cli import Application, application, out, run
+from notifier.errors import BadInput
+from notifier.linting.india_dlt import check_dlt
+from notifier.linting.us_10dlc import check_us
+from notifier.rendering import SmsRenderer
+
+app = typer.Typer(no_args_is_help=True)
+_REFERENCE = "0123456789ABCDEF"
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    announcement: Annotated[str, typer.Argument(help="The announcement's code.")],
+    *,
+    locale: Annotated[str, typer.Option(help="This language only.")] = "",
+) -> None:
+    """Show an announcement as text messages: segments, what one character costs, what differs from the register.
+
+    No text message is sent by an announcement yet.
+    """
+    app_ = application(context)
+
+    async def act() -> tuple[str, dict[str, Any]]:
+        async with app_.store() as store, store.read() as tx:
+            found = await find_announcement(tx, announcement)
+        return found.notice, {**found.facts, "drill": found.drill}
+
+    async def made() -> list[dict[str, Any]]:
+        notice, facts = await act()
+        renderer = SmsRenderer([app_.settings.home / "templates"])
+        texts = facts.get("texts", {})
+        known = [one for one in renderer.locales(notice) if one in texts and locale in ("", one)]
+        if not known:
+            raise BadInput(
+                f"{announcement} has no text message" + (f" in {locale!r}" if locale else ""),
+                advice=f"Its texts are in: {', '.join(sorted(texts)) or 'no language'}.",
+            )
+        return [_preview(app_, renderer, notice, facts, one) for one in known]
+
+    value = run(made())
+
+    def human() -> None:
+        for one in value:
+            out.rule(f"{one['locale']} ({one['status']})")
+            out.print(one["text"], markup=False)
+            out.print(one["cost"], markup=False)
+            for found in one["findings"]:
+                out.print(f"{found['code']}: {found['detail']}", markup=False)
+
+    app_.show(value, human)
+
+
+def _preview(
+    app_: Application, renderer: SmsRenderer, notice: str, facts: dict[str, Any], locale: str
+) -> dict[str, Any]:
+    text = renderer.render(notice, locale, facts=facts, reference=_REFERENCE)
+    cost = explain(text)
+    return {
+        "locale": locale,
+        "status": renderer.status(notice, locale),
+        "text": text,
+        "encoding": cost.cost.encoding,
+        "segments": cost.cost.segments,
+        "cost": cost.sentence,
+        "findings": [asdict(one) for one in _registered(app_, locale, text)],
+    }
+
+
+def _registered(app_: Application, locale: str, text: str) -> list[Finding]:
+    """Compare a text with what is registered for it, as far as anything is set."""
+    settings = app_.settings.sms
+    found = [one for each in settings.dlt if each.locale == locale for one in check_dlt(text, each.text)]
+    return found + (check_us(text, settings.us_samples) if settings.us_samples and locale == "en" else [])
+
+
+@app.command("test")
+def test_account(context: typer.Context) -> None:
+    """Sign in to the provider and ask for the account. Sends nothing."""
+    app_ = application(context)
+
+    async def act() -> dict[str, Any]:
+        settings = app_.settings
+        if settings.drill:
+            raise BadInput("a drill has no provider", advice="Its text messages go to a double of Twilio.")
+        if not settings.sms.provider:
+            raise BadInput("no provider of text messages is set", advice="See [sms] in the settings.")
+        return asdict(await probe(settings.sms))
+
+    value = run(act())
+    said = f"The account is {value['status']}." if value["usable"] else value["problem"]
+    app_.show(value, lambda: out.print(said, markup=False))
+    if not value["usable"]:
+        raise typer.Exit(1)
