@@ -28,7 +28,7 @@ def preview(
     *,
     locale: Annotated[str, typer.Option(help="This language only.")] = "",
 ) -> None:
-    """Show an announcement as text messages: segments, what one character costs, what differs from the register.
+    """Show an announcement as text messages: segments, what one character costs, what is not as registered.
 
     No text message is sent by an announcement yet.
     """
