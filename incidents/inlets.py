@@ -88,7 +88,7 @@ class Inlets:
 
     def _pollers(self) -> Iterator[Coroutine[Any, Any, None]]:
         inbound, deliver = self._settings.inbound, self.reports.deliver
-        every = timedelta(seconds=inbound.every_seconds)
+        every = timedelta(seconds=inbound.poll_seconds)
         if inbound.maildir:
             maildir = MaildirPoller(Path(inbound.maildir), deliver, most_bytes=inbound.most_bytes)
             yield keep_polling("maildir", maildir.poll, self._clock, every)

@@ -155,7 +155,7 @@ class InboundSettings(_Group):
     """Never shown or logged."""
     imap_folder: str = "INBOX"
     """The folder that is read."""
-    every_seconds: float = Field(default=60, ge=1)
+    poll_seconds: float = Field(default=60, ge=1)
     """How often the Maildir and the mailbox are looked into."""
     ses_topics: tuple[str, ...] = ()
     """ARNs of the Amazon SNS topics that Amazon SES reports to; reports from any other topic are refused."""
