@@ -30,6 +30,10 @@ from notifier.keys import Keys
 from notifier.store import Transaction
 
 _CHUNK = 500
+_NEXT_LAST = (
+    "SELECT max(p.customer_id) FROM (SELECT customer_id FROM special WHERE customer_id > :after"
+    f" ORDER BY customer_id LIMIT {_CHUNK}) AS p"
+)
 _TOLD_THROUGH = (
     "((x.variant IN ('guardian', 'next-of-kin') AND a.id = x.row_id)"
     " OR (x.variant NOT IN ('guardian', 'next-of-kin') AND a.excluded = ''"
@@ -168,8 +172,9 @@ async def _compare(tx: Transaction, keys: Keys, incident: Incident) -> None:
     """
     await tx.make_temporary("said_anew", key="customer_id", customer_id="bigint", sealed="blob")
     after = 0
-    while rows := await _next(tx, incident, after):
-        after = rows[-1].customer_id
+    while (last := await tx.scalar(_NEXT_LAST, after=after)) is not None:
+        rows = await _between(tx, incident, after, last)
+        after = last
         owners = {row.id: row.customer_id for row in rows}
         details = await open_details(tx, keys, {row.id: row.sealed for row in rows}, owners)
         told = {row.id: row.before for row in rows if row.told is not None}
@@ -216,19 +221,20 @@ async def _compare(tx: Transaction, keys: Keys, incident: Incident) -> None:
     )
 
 
-async def _next(tx: Transaction, incident: Incident, after: int) -> Sequence[Row[Any]]:
-    """Return what the next people in ``special`` are told of, all of each person."""
+async def _between(tx: Transaction, incident: Incident, after: int, last: int) -> Sequence[Row[Any]]:
+    """Return what the people in ``special`` behind ``after`` up to ``last`` are told of; perhaps nothing."""
     return await tx.rows(
         "SELECT a.id, a.customer_id, a.via_account_id, a.categories, a.sealed, x.categories AS merged,"
         " x.sealed AS notice, k.listed, k.told, k.sealed AS before, k.frozen, k.reader_id AS told_reader_id,"
         " CASE WHEN x.variant IN ('guardian', 'next-of-kin') THEN c.guardian_id ELSE c.id END AS reader_id"
-        f" FROM (SELECT * FROM special WHERE customer_id > :after ORDER BY customer_id LIMIT {_CHUNK}) x"
-        " JOIN affected a ON a.customer_id = x.customer_id AND a.incident_id = :id"
+        " FROM special x JOIN affected a ON a.customer_id = x.customer_id AND a.incident_id = :id"
         " JOIN customer c ON c.id = x.customer_id"
         " LEFT JOIN told_before k ON k.customer_id = a.customer_id AND k.via_account_id = a.via_account_id"
-        f" WHERE {_TOLD_THROUGH} ORDER BY a.customer_id, a.via_account_id, a.id",
+        f" WHERE x.customer_id > :after AND x.customer_id <= :last AND {_TOLD_THROUGH}"
+        " ORDER BY a.customer_id, a.via_account_id, a.id",
         id=incident.id,
         after=after,
+        last=last,
     )
 
 

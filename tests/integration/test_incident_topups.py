@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from incidents import untold
+from incidents import growth, untold
 from incidents.affected.accounts import for_accounts
 from incidents.affected.criteria import Exposure
 from incidents.affected.details import known_details, open_details
@@ -552,6 +552,36 @@ async def test_who_was_told_and_is_excluded_makes_no_audience(store: Store, keys
         await exclude(tx, keys, incident, numbers=["boss"], reason="told in person", actor="alice")
     with pytest.raises(NothingNew):
         await _freeze(store, keys, incident)
+
+
+async def test_nobody_behind_many_who_are_excluded_is_passed_over(
+    store: Store, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People are compared in parts; a part in which all are excluded is not the last."""
+    monkeypatch.setattr(growth, "_NEXT_LAST", growth._NEXT_LAST.replace("LIMIT 500", "LIMIT 1"))
+    accounts = [("A", "Alpha"), ("B", "Beta")]
+    await add(
+        store,
+        keys,
+        [
+            *(
+                person(f"boss{code}", f"{code}@a.example", account=(code, name, "owner"))
+                for code, name in accounts
+            ),
+            *(person(f"{code}{n}", account=(code, name)) for code, name in accounts for n in range(2)),
+        ],
+    )
+    incident = await declared(store)
+    for code, _name in accounts:
+        await _account(store, keys, incident, f"{code}0", "health", account=code)
+    await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await exclude(tx, keys, incident, numbers=["bossA"], reason="told in person", actor="alice")
+    await _account(store, keys, incident, "B0, B1", "health", account="B")
+    found = await members(store, (await _freeze(store, keys, incident)).code)
+    assert list(found) == ["bossB"]
+    told = await _told(store, keys, "bossB")
+    assert (told["records"], told["records_new"]) == (["B0"], ["B1"])
 
 
 async def test_nothing_is_closed_over_more_than_was_frozen(store: Store, keys: Keys) -> None:
