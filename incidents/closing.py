@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from incidents.affected.departed import part
 from incidents.errors import NothingNew, StepRefused
 from incidents.freeze import freeze
 from incidents.lifecycle import MAY_FREEZE
@@ -17,7 +18,10 @@ _NOTED_SINCE = (
 
 
 async def require_nobody_new(tx: Transaction, keys: Keys, incident: Incident, *, actor: str) -> None:
-    """Refuse to close over people of whom more is known than was frozen last."""
+    """Refuse to close over people of whom more is known than was frozen last. Contacts who have left their
+    account since are noted first: it may have nobody to tell now.
+    """
+    await part(tx, incident, actor=actor)
     noted = await tx.scalar(_NOTED_SINCE, id=incident.id, code=incident.code)
     if not noted or incident.state not in MAY_FREEZE:
         return

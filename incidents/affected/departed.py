@@ -1,6 +1,6 @@
 """Contacts who have left the account that they were to be told about are not told about it.
 
-One who was told before they left stays: the account knows of its records so far.
+One who was told of all that is known before they left stays: the account knows of its records so far.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOLD = (
     "EXISTS (SELECT 1 FROM audience u JOIN audience_exposure e ON e.audience_id = u.id"
     " JOIN audience_member m ON m.audience_id = u.id AND m.customer_id = e.customer_id"
     " JOIN delivery d ON d.member_id = m.id JOIN announcement n ON n.id = d.announcement_id"
-    " WHERE u.subject = :code AND e.customer_id = affected.customer_id"
+    " WHERE u.subject = :code AND u.frozen_at >= affected.noted_at AND e.customer_id = affected.customer_id"
     " AND e.via_account_id = affected.via_account_id"
     f" AND ({MAY_HAVE_LEFT} OR ({WAITS} AND n.state <> 'cancelled')))"
 )

@@ -29,6 +29,7 @@ from notifier.errors import Refused
 from notifier.keys import Keys
 from notifier.settings import Organisation
 from notifier.store import Store
+from notifier.testing import FakeClock
 from tests.affected import RECORD, add, affect, declared, entries, members, person
 
 ENDS = {
@@ -539,6 +540,26 @@ async def test_an_account_that_was_told_is_told(store: Store, keys: Keys) -> Non
         await untold.check(tx, incident.code, incident.id)
     await _account(store, keys, incident, "a1", "health")
     async with store.begin() as tx:
+        with pytest.raises(StepRefused, match="1 account with nobody to tell: A"):
+            await untold.check(tx, incident.code, incident.id)
+
+
+async def test_who_has_left_is_not_told_of_more(store: Store, keys: Keys, clock: FakeClock) -> None:
+    """A record that was added while they were a contact still, and not frozen: it waits for the next contact."""
+    incident = await _accounts(store, keys)
+    await _account(store, keys, incident, "a0", "health")
+    await _sent(
+        store, await _announce(store, incident, await _freeze(store, keys, incident)), {"boss": "accepted"}
+    )
+    clock.advance(minutes=1)
+    await _account(store, keys, incident, "a0, a1", "health")
+    async with store.begin() as tx:
+        await tx.write("DELETE FROM account_contact")
+        tx.record(Event("test:left"))
+    with pytest.raises(NothingNew):
+        await _freeze(store, keys, incident)
+    async with store.begin() as tx:
+        await require_nobody_new(tx, keys, incident, actor="alice")
         with pytest.raises(StepRefused, match="1 account with nobody to tell: A"):
             await untold.check(tx, incident.code, incident.id)
 
