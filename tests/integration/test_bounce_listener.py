@@ -98,12 +98,16 @@ async def test_a_socket_from_a_supervisor_is_used() -> None:
 
 async def test_all_addresses_or_a_port_that_is_taken() -> None:
     """``*`` listens everywhere; what cannot be bound is said at the start."""
-    recipients, keeper = RECIPIENTS, Keeper()
-    everywhere = InboundSettings(listen_host="*", listen_port=0)
-    async with BounceListener(everywhere, recipients, keeper, host_name="mx.test") as listener:
-        taken = InboundSettings(listen_host="127.0.0.1", listen_port=listener.port)
+    keeper = Keeper()
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+        taken = InboundSettings(listen_host="127.0.0.1", listen_port=port)
         with pytest.raises(OSError):
-            await BounceListener(taken, recipients, keeper, host_name="mx.test").__aenter__()
+            await BounceListener(taken, RECIPIENTS, keeper, host_name="mx.test").__aenter__()
+    everywhere = InboundSettings(listen_host="*", listen_port=port)
+    async with BounceListener(everywhere, RECIPIENTS, keeper, host_name="mx.test"):
+        await _send(port, [PATH])
+    assert len(keeper.kept) == 1
 
 
 async def test_a_message_that_cannot_be_recorded_is_asked_for_again() -> None:
