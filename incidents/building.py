@@ -17,6 +17,7 @@ from notifier.channels.email.finishing import EmailFinisher
 from notifier.channels.email.relay_alerts import RelayAlerts
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.engine.alerts import Alerts
+from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.planning import PlanCounts, plan
 from notifier.engine.worker import Parts, Worker
@@ -105,13 +106,13 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
         return await alerts.raise_due() + await relay_alerts.raise_due()
 
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
+    finisher = EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer)
     return Worker(
         Parts(
             store=store,
             keys=keys,
-            channel=used,
+            carriers={"email": Carrier(used, finisher)},
             drill=settings.drill,
-            finisher=EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer),
             dispatcher=InlineDispatcher(workers=settings.sending.batches_at_once),
             settings=settings.sending,
             state_folder=settings.state_folder,

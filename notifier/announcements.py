@@ -10,101 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 from hashlib import sha256
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from notifier.clock import from_instant
-from notifier.errors import BadInput, NotFound
-from notifier.settings import EmailSettings
+from notifier.errors import NotFound
+from notifier.plans import SendPlan
+from notifier.settings import Settings
 from notifier.store import Transaction
-from notifier.words import persons
 
 State = Literal["draft", "preflighted", "approved", "countdown", "released", "closed", "cancelled"]
 UNRELEASED = frozenset({"draft", "preflighted", "approved", "countdown"})
-CANARY_MOST_DAYS = 7
-_MINUTE = 60_000_000
-
-
-class Hours(BaseModel):
-    """The hours of a day in which people are written to, by the clock on their wall."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    opens: time = Field(alias="from")
-    closes: time = Field(alias="to")
-
-
-class SendPlan(BaseModel):
-    """When an announcement goes out, and how carefully."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    start: int = Field(default=0, ge=0)
-    """Instant at which the first wave starts; 0 means at release."""
-    canary: int = Field(default=0, ge=0)
-    """People of the first small wave."""
-    canary_hold_minutes: int = Field(default=0, ge=0, le=CANARY_MOST_DAYS * 24 * 60)
-    """Pause after the canary; 0 means until an operator resumes."""
-    waves: int = Field(default=1, ge=1, le=1000)
-    wave_every_minutes: int = Field(default=0, ge=0, le=7 * 24 * 60)
-    window: Hours | None = None
-    deadline: int = Field(default=0, ge=0)
-    """Instant by which everybody must have been written to; 0 means none."""
-
-    @field_validator("window")
-    @classmethod
-    def _long_enough(cls, window: Hours | None) -> Hours | None:
-        if window is not None:
-            minutes = (_minutes(window.closes) - _minutes(window.opens)) % (24 * 60)
-            if minutes < 60:
-                raise ValueError("a send window is open for at least an hour")
-        return window
-
-    @classmethod
-    def read(cls, plan: Mapping[str, Any]) -> SendPlan:
-        """Read a plan; what is wrong with its fields is ``BadInput``, all at once."""
-        try:
-            return cls.model_validate(dict(plan))
-        except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-                for problem in error.errors(include_input=False, include_url=False)
-            )
-            raise BadInput(f"the plan is wrong: {wrong}") from None
-
-    def check(self, *, people: int, now: int) -> None:
-        """Refuse a plan that cannot be carried out for so many people from now on: ``BadInput``."""
-        if self.canary > people:
-            raise BadInput(f"a canary of {self.canary:,} is too large: {persons(people)} in all")
-        if self.waves > 1 and not self.wave_every_minutes:
-            raise BadInput(
-                f"{self.waves} waves need the minutes between them", advice="Give them with --every MINUTES."
-            )
-        if self.start and self.start < now:
-            raise BadInput(f"the start {_utc(self.start)} is past", advice="0 starts at release.")
-        start = self.start or now
-        if self.deadline and self.deadline <= start:
-            raise BadInput(
-                f"the deadline {_utc(self.deadline)} is not after the start {_utc(start)}",
-                advice="Choose a later deadline or an earlier start.",
-            )
-        last = start + (self.canary_hold_minutes + (self.waves - 1) * self.wave_every_minutes) * _MINUTE
-        if self.deadline and last >= self.deadline:
-            raise BadInput(
-                f"the last wave would start at {_utc(last)}, not before the deadline {_utc(self.deadline)}",
-                advice="Fewer waves, shorter pauses, or a later deadline.",
-            )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the plan as it is stored and signed."""
-        plan: dict[str, Any] = self.model_dump(exclude={"window"})
-        hours = self.window
-        plan["window"] = hours and {"from": f"{hours.opens:%H:%M}", "to": f"{hours.closes:%H:%M}"}
-        return plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,27 +128,24 @@ def canonical_digest(value: Mapping[str, Any]) -> str:
     return sha256(to_json(value).encode()).hexdigest()
 
 
-def channels_digest(email: EmailSettings, *, drill: bool) -> str:
-    """Return the digest of how an announcement travels: senders, signatures and relays, not their limits."""
+def channels_digest(settings: Settings, plan: SendPlan, *, drill: bool) -> str:
+    """Return the digest of how an announcement travels: senders, signatures, carriers; not their limits."""
+    email, sms, letter = settings.email, settings.sms, settings.letter
     relays = [
         {"host": one.host, "port": one.port, "tls": one.tls, "verify": str(one.verify)}
         for one in email.relays
     ]
-    return canonical_digest(
-        {
-            "channels": ["email"],
-            "drill": "drill" if drill else "",
-            "from": [email.from_name, str(email.from_address), str(email.reply_to or "")],
-            "domains": [email.message_id_domain, email.bounce_domain],
-            "dkim": [[one.domain, one.selector] for one in email.dkim],
-            "relays": [] if drill else relays,
-        }
-    )
-
-
-def _minutes(moment: time) -> int:
-    return moment.hour * 60 + moment.minute
-
-
-def _utc(instant: int) -> str:
-    return f"{from_instant(instant):%Y-%m-%d %H:%M} UTC"
+    ways: dict[str, Any] = {
+        "channels": list(plan.channels),
+        "drill": "drill" if drill else "",
+        "from": [email.from_name, str(email.from_address), str(email.reply_to or "")],
+        "domains": [email.message_id_domain, email.bounce_domain],
+        "dkim": [[one.domain, one.selector] for one in email.dkim],
+        "relays": [] if drill else relays,
+    }
+    if "sms" in plan.channels and not drill:
+        senders = [[one.country, one.sender] for one in sms.senders]
+        ways["sms"] = [sms.provider, sms.account_sid, sms.callback_base, senders]
+    if "letter" in plan.channels:
+        ways["letter"] = letter.model_dump(mode="json")
+    return canonical_digest(ways)

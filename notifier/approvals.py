@@ -19,6 +19,7 @@ from notifier.clock import from_instant
 from notifier.drafts import set_state
 from notifier.errors import BadInput, NotifierError, NotPermitted, Refused
 from notifier.preflight.digests import texts_digest, used_locales
+from notifier.preflight.templates import TemplateFiles
 from notifier.settings import ApprovalSettings
 from notifier.store import Transaction
 from notifier.words import persons
@@ -62,22 +63,22 @@ def next_step(now: Announcement, problem: str = "") -> str:
 class Rules:
     """The rules of approval and release for one installation.
 
-    ``channels`` is the digest of the channels as configured now; ``template_digest`` returns that of a
-    notice's files in one language as they are now: it must read them anew.
+    ``channels`` is the digest of an announcement's channels as configured now; ``templates`` returns the
+    files of notices as they are now: it must read them anew.
     """
 
     settings: ApprovalSettings
-    channels: Callable[[bool], str]
-    template_digest: Callable[[str, str], str]
+    channels: Callable[[Announcement], str]
+    templates: Callable[[], TemplateFiles]
 
     async def digests(self, tx: Transaction, now: Announcement) -> Digests:
         """Work the four digests out anew from what is stored and configured at this moment."""
         audience = await tx.scalar("SELECT digest FROM audience WHERE id = :id", id=now.audience_id)
         return Digests(
             audience=str(audience),
-            texts=await texts_digest(tx, now, self.template_digest),
+            texts=await texts_digest(tx, now, self.templates()),
             plan=canonical_digest(now.plan.as_json()),
-            channels=self.channels(now.drill),
+            channels=self.channels(now),
         )
 
     async def approve_locales(
@@ -85,8 +86,9 @@ class Rules:
     ) -> list[str]:
         """Put an operator's word on record that these texts may go out; returns those newly approved."""
         fresh = []
+        files = self.templates()
         for locale in sorted(set(locales)):
-            digest = self.template_digest(now.notice, locale)
+            digest = files.digest(now.notice, locale)
             added = await tx.write(
                 "INSERT INTO locale_approval (notice, locale, digest, operator, approved_at)"
                 " VALUES (:notice, :locale, :digest, :operator, :now) ON CONFLICT DO NOTHING",
@@ -122,10 +124,11 @@ class Rules:
                 "SELECT locale, digest FROM locale_approval WHERE notice = :notice", notice=now.notice
             )
         }
+        files = self.templates()
         return [
             locale
             for locale in await used_locales(tx, now.id)
-            if (locale, self.template_digest(now.notice, locale)) not in approved
+            if (locale, files.digest(now.notice, locale)) not in approved
         ]
 
     async def signable(

@@ -11,11 +11,21 @@ from typing import Any
 
 from notifier.announcements import UNRELEASED
 from notifier.audit.actions import AuditAction
-from notifier.audit.entry import Event
+from notifier.audit.entry import Event, Json
 from notifier.drafts import void_approvals
 from notifier.store import Transaction
 
 REASON = "contact points of its audience may not be used any more"
+
+_INSERT = (
+    "INSERT INTO barred_point (member_id, contact_point_id, barred_at)"
+    " SELECT DISTINCT m.id, p.id, CAST(:barred_at AS bigint)"
+    " FROM audience_member m JOIN audience u ON u.id = m.audience_id"
+)
+_NEWLY = (
+    "WHERE u.subject = :barred_subject AND NOT EXISTS"
+    " (SELECT 1 FROM barred_point b WHERE b.member_id = m.id AND b.contact_point_id = p.id)"
+)
 
 
 async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[str, Any], actor: str) -> int:
@@ -23,24 +33,27 @@ async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[
 
     In all audiences about ``subject``. What was made and approved for them before the release is void;
     what is released suppresses their deliveries, and no attempt is opened after the caller's transaction
-    has committed. Returns how many people are newly barred.
+    has committed. Returns how many contact points are newly barred.
     """
     if tx.dialect == "postgresql":
         await _await_openings(tx, subject)
+    values = {**params, "barred_subject": subject, "barred_at": tx.now_us()}
     people = await tx.write(
-        "INSERT INTO barred_member (member_id, barred_at) SELECT m.id, CAST(:barred_at AS bigint)"
-        " FROM audience_member m JOIN audience u ON u.id = m.audience_id"
-        " JOIN contact_point p ON p.id = m.contact_point_id"
-        " WHERE u.subject = :barred_subject AND m.state = 'due'"
-        " AND NOT EXISTS (SELECT 1 FROM barred_member b WHERE b.member_id = m.id)"
-        f" AND ({condition}) ON CONFLICT DO NOTHING",
-        {**params, "barred_subject": subject, "barred_at": tx.now_us()},
+        f"{_INSERT} JOIN contact_point p ON p.id = m.contact_point_id {_NEWLY} AND"
+        f" m.state = 'due' AND ({condition}) ON CONFLICT DO NOTHING",
+        values,
     )
-    if not people:
+    elsewhere = await tx.write(
+        f"{_INSERT} JOIN delivery d ON d.member_id = m.id AND d.step > 0"
+        f" JOIN contact_point p ON p.id = d.contact_point_id {_NEWLY} AND ({condition})"
+        " ON CONFLICT DO NOTHING",
+        values,
+    )
+    if not (people or elsewhere):
         return 0
     for row in await tx.rows(
         "SELECT n.id, n.state FROM announcement n WHERE n.audience_id IN (SELECT m.audience_id"
-        " FROM barred_member b JOIN audience_member m ON m.id = b.member_id"
+        " FROM barred_point b JOIN audience_member m ON m.id = b.member_id"
         " JOIN audience u ON u.id = m.audience_id WHERE u.subject = :subject AND b.barred_at = :now)"
         " ORDER BY n.id",
         subject=subject,
@@ -48,12 +61,11 @@ async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[
     ):
         if row.state in UNRELEASED:
             await _void(tx, row.id, actor)
-    tx.record(
-        Event(
-            AuditAction.AUDIENCE_BARRED, {"actor": f"operator:{actor}", "subject": subject, "people": people}
-        )
-    )
-    return people
+    facts: dict[str, Json] = {"actor": f"operator:{actor}", "subject": subject, "people": people}
+    if elsewhere:
+        facts["later_steps"] = elsewhere
+    tx.record(Event(AuditAction.AUDIENCE_BARRED, facts))
+    return people + elsewhere
 
 
 async def _await_openings(tx: Transaction, subject: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from notifier.announcements import UNRELEASED, Announcement, SendPlan, announcement, canonical_digest, to_json
+from notifier.announcements import UNRELEASED, Announcement, announcement, canonical_digest, to_json
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.errors import Conflict, NotFound, Refused
+from notifier.plans import SendPlan
 from notifier.store import Transaction
 
 
@@ -34,7 +35,7 @@ async def draft(
     audience = await tx.row("SELECT code, digest FROM audience WHERE id = :id", id=audience_id)
     if audience is None:
         raise NotFound("that audience does not exist", advice="Freeze one first.")
-    checked = await _checked(tx, plan, audience_id)
+    checked = await _checked(tx, plan, audience_id, kind)
     if not code:
         made = await tx.scalar("SELECT count(*) FROM announcement WHERE audience_id = :id", id=audience_id)
         code = f"{audience.code}/A{made + 1}"
@@ -104,14 +105,17 @@ async def revise(
     cast = "CAST(:value AS jsonb)" if tx.dialect == "postgresql" else ":value"
     if (
         plan is not None
-        and (checked := (await _checked(tx, plan, now.audience_id)).as_json()) != now.plan.as_json()
+        and (checked := (await _checked(tx, plan, now.audience_id, now.kind)).as_json()) != now.plan.as_json()
     ):
         await tx.write(
             f"UPDATE announcement SET plan = {cast}, plan_digest ="
             " CASE WHEN plan_digest = '' THEN '' ELSE :digest END WHERE id = :id",
             {"value": to_json(checked), "digest": canonical_digest(checked), "id": now.id},
         )
-        await void_approvals(tx, now.id, "the plan was changed", actor=actor, state="preflighted")
+        # Other channels need notices and checks of their own.
+        same = SendPlan.read(checked).channels == now.plan.channels
+        state = "preflighted" if same else "draft"
+        await void_approvals(tx, now.id, "the plan was changed", actor=actor, state=state)
     if facts is not None and canonical_digest(facts) != canonical_digest(now.facts):
         await tx.write(
             f"UPDATE announcement SET facts = {cast} WHERE id = :id", {"value": to_json(facts), "id": now.id}
@@ -172,12 +176,12 @@ def _word_set(words: Collection[str]) -> str:
     return f" {' '.join(sorted(words))} " if words else ""
 
 
-async def _checked(tx: Transaction, plan: Mapping[str, Any], audience_id: int) -> SendPlan:
+async def _checked(tx: Transaction, plan: Mapping[str, Any], audience_id: int, kind: str) -> SendPlan:
     people = await tx.scalar(
         "SELECT count(*) FROM audience_member WHERE audience_id = :id AND state = 'due'", id=audience_id
     )
     checked = SendPlan.read(plan)
-    checked.check(people=int(people or 0), now=tx.now_us())
+    checked.check(people=int(people or 0), now=tx.now_us(), kind=kind)
     return checked
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from notifier.announcements import SendPlan
 from notifier.engine.windows import Window
+from notifier.plans import SendPlan
 from notifier.settings import RelaySettings
 
 STEP = 5 * 60

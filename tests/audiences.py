@@ -10,12 +10,11 @@ from typing import Any
 
 import orjson
 
-from notifier.announcements import channels_digest
 from notifier.approvals import Rules
 from notifier.audiences import seal
 from notifier.keys import Keys
+from notifier.preflight.rules import rules_for
 from notifier.release import draft
-from notifier.rendering import Renderer
 from notifier.settings import Settings
 from notifier.store import Store, Transaction
 
@@ -149,8 +148,4 @@ def settings_in(home: Path, **groups: Any) -> Settings:
 
 def rules_of(settings: Settings) -> Rules:
     """Return the rules of approval for an installation."""
-    return Rules(
-        settings.approval,
-        lambda drill: channels_digest(settings.email, drill=drill),
-        lambda notice, locale: Renderer([settings.home / "templates"]).digest(notice, locale),
-    )
+    return rules_for(settings)

@@ -55,6 +55,7 @@ class Settled:
     recipient: str = ""
     customer: str = ""
     content: bytes = b""
+    channel: str = "email"
 
     @property
     def address_dead(self) -> bool:
@@ -63,11 +64,22 @@ class Settled:
 
     @classmethod
     def interrupted(
-        cls, *, delivery_id: int, reference: str, number: int, opened_at: int, member: str, code: str
+        cls,
+        *,
+        delivery_id: int,
+        reference: str,
+        number: int,
+        opened_at: int,
+        member: str,
+        code: str,
+        channel: str,
     ) -> Settled:
         """Make the record of an attempt that its worker never closed."""
         outcome = Outcome(OutcomeKind.UNKNOWN, reason=INTERRUPTED)
-        return cls(delivery_id, reference, number, opened_at, member, code, outcome, State.UNKNOWN, 0)
+        return cls(
+            *(delivery_id, reference, number, opened_at, member, code, outcome, State.UNKNOWN, 0),
+            channel=channel,
+        )
 
     def event(self) -> Event:
         """Return the audit entry: codes in the clear, address, digest and reply as disclosures."""
@@ -76,7 +88,7 @@ class Settled:
             "announcement": self.code,
             "delivery": self.reference,
             "member": self.member,
-            "channel": "email",
+            "channel": self.channel,
             "attempt": self.number,
             "code": outcome.code,
             "enhanced": outcome.enhanced,

@@ -49,6 +49,7 @@ class Lease:
     code: str
     plan: dict[str, Any]
     token: str
+    channel: str = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,11 @@ async def claim(
     lease_us: int,
     quarantine_us: int,
     running: Collection[int] = (),
+    channels: Collection[str] = ("email",),
 ) -> Lease | None:
     """Lease the batch that is due first, taking it over if its lease has run out; ``None`` if none is.
+
+    Only batches of these ``channels`` are looked at.
 
     ``drill`` says what the worker's channel was built for: batches of the other kind are not its own.
 
@@ -98,17 +102,22 @@ async def claim(
     """
     token = secrets.token_hex(8)
     lock = " FOR UPDATE OF b SKIP LOCKED" if store.dialect == "postgresql" else ""
+    named = {f"channel_{place}": name for place, name in enumerate(channels)}
+    if not named:
+        return None
     async with store.begin() as tx:
         now = await tx.db_now_us()
         claimed = await tx.housekeep(
             "UPDATE send_batch SET state = 'leased', claim_token = :token, lease_until = :until, "
             "worker = :worker "
             "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
-            "WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill AND ("
+            "WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill "
+            f"AND b.channel IN ({', '.join(f':{name}' for name in named)}) AND ("
             "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "
             f"AND b.id NOT IN (SELECT v.id FROM {tx.recordset('running', 'v', id='bigint')}) "
-            f"ORDER BY b.not_before, b.id LIMIT 1{lock}) RETURNING id, announcement_id",
+            f"ORDER BY b.not_before, b.id LIMIT 1{lock}) RETURNING id, announcement_id, channel",
             {
+                **named,
                 "token": token,
                 "until": now + lease_us,
                 "worker": worker,
@@ -125,7 +134,8 @@ async def claim(
         announcement = await tx.row("SELECT code, plan FROM announcement WHERE id = :id", id=announcement_id)
         if announcement is None:
             raise LostLease
-        return Lease(batch_id, announcement_id, announcement.code, plain(announcement.plan), token)
+        about = (announcement.code, plain(announcement.plan))
+        return Lease(batch_id, announcement_id, *about, token, claimed[0].channel)
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -139,7 +149,7 @@ async def take_over(tx: Transaction, batch_id: int, quarantine_us: int) -> int:
     left = await tx.housekeep(
         "UPDATE delivery SET state = 'unknown', due_at = :due, changed_at = :now "
         "WHERE batch_id = :batch AND state = 'handing-over' "
-        "RETURNING id, reference, attempts, member_id, opened_at, announcement_id",
+        "RETURNING id, reference, attempts, member_id, opened_at, announcement_id, channel",
         {"batch": batch_id, "due": now + quarantine_us, "now": now},
     )
     if not left:
@@ -165,6 +175,7 @@ def _interrupted(row: Row[Any], facts: Row[Any]) -> Settled:
         opened_at=row.opened_at,
         member=facts.uid,
         code=facts.code,
+        channel=row.channel,
     )
 
 
@@ -270,7 +281,8 @@ async def _open(tx: Transaction, lease: Lease, openings: Sequence[Opening]) -> f
             f"FROM {source} WHERE delivery.id = v.id AND delivery.batch_id + 0 = :batch "
             "AND delivery.state IN ('planned', 'deferred', 'unknown') "
             # Its message may have been made before; the next time it is loaded, it ends as suppressed.
-            "AND NOT EXISTS (SELECT 1 FROM barred_member b WHERE b.member_id = delivery.member_id) "
+            "AND NOT EXISTS (SELECT 1 FROM barred_point b WHERE b.member_id = delivery.member_id "
+            "AND b.contact_point_id = delivery.contact_point_id) "
             "RETURNING delivery.id",
             {"rows": orjson.dumps(rows).decode(), "now": now, "token": lease.token, "batch": lease.batch_id},
         )

@@ -12,13 +12,13 @@ from sqlalchemy import Row
 from notifier.engine import trail
 from notifier.engine.batches import plain
 from notifier.engine.doubt import UNDECIDED
-from notifier.engine.holds import PAUSES
+from notifier.engine.holds import PAUSES, TROUBLES
 from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE, SECOND
 from notifier.forecasts import ASSUMED_RATE, Group, finish
 from notifier.store import Transaction
 
-_STOPPING = (*PAUSES, "order", "relay", trail.HOLD)
+_STOPPING = (*PAUSES, "order", *TROUBLES, trail.HOLD)
 """Kinds of hold under which nothing is handed over."""
 _RATE_OVER = 60 * SECOND
 _ANSWERS = 5000
@@ -108,7 +108,8 @@ async def _left(tx: Transaction, announcement_id: int) -> Sequence[Row[Any]]:
         "FROM delivery d JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id "
         "JOIN audience_member m ON m.id = d.member_id "
         "LEFT JOIN schedule s ON s.kind = 'wave' AND s.subject_id = w.id "
-        "WHERE d.announcement_id = :id AND (d.state IN ('planned', 'handing-over', 'deferred', 'unknown') "
+        "WHERE d.announcement_id = :id AND b.channel NOT IN ('letter', 'banner') "
+        "AND (d.state IN ('planned', 'handing-over', 'deferred', 'unknown') "
         f"OR {UNDECIDED})"
         ") AS waiting GROUP BY number, state, start_at, next_fire_at, time_zone, undecided, "
         "CASE WHEN again_at > 0 THEN 1 ELSE 0 END ORDER BY number",

@@ -19,6 +19,15 @@ PAUSES = ("pause", "restored", REFUSALS, LOST)
 """Kinds of hold in which an announcement is paused until a person resumes it."""
 
 
+TROUBLES = ("relay", "carrier")
+"""Kinds of hold while nobody takes what is to go out: the e-mail relays, or another channel's carrier."""
+
+
+def trouble(channel: str) -> str:
+    """Return the kind of hold that says that a channel's carriers are out of order."""
+    return TROUBLES[0] if channel == "email" else TROUBLES[1]
+
+
 def warning(kind: str) -> str:
     """Return the kind that holds nothing yet and asks somebody to look before it comes to a pause."""
     return f"{kind}-warning"

@@ -134,7 +134,8 @@ class Loader:
                 f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
                 "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
                 "JOIN contact_point p ON p.id = d.contact_point_id "
-                "LEFT JOIN barred_member b ON b.member_id = d.member_id "
+                "LEFT JOIN barred_point b ON b.member_id = d.member_id "
+                "AND b.contact_point_id = d.contact_point_id "
                 # The notice is sealed for the person it is about; a guardian may be the one it goes to.
                 "LEFT JOIN subject_key k ON k.customer_id = d.customer_id",
                 ids=orjson.dumps([{"id": one} for one in ids]).decode(),

@@ -61,7 +61,8 @@ async def _settle(tx: Transaction, outcomes: Sequence[SpilledOutcome], retry_us:
         f"UPDATE delivery SET state = v.state, due_at = v.due_at, changed_at = :now FROM {source} "
         "WHERE delivery.id = v.id AND delivery.claim_token = v.claim "
         "AND delivery.state IN ('handing-over', 'unknown') "
-        "RETURNING delivery.id, reference, attempts, opened_at, member_id, announcement_id, batch_id",
+        "RETURNING delivery.id, reference, attempts, opened_at, member_id, announcement_id, batch_id, "
+        "channel",
         {"rows": orjson.dumps(rows).decode(), "now": now},
     )
     if not changed:
@@ -113,6 +114,7 @@ def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled
         outcome=outcome,
         state=_AFTER[spilled.kind],
         due_at=0,
+        channel=row.channel,
     )
 
 

@@ -54,9 +54,9 @@ class BatchResult:
     """The reason, where the relay and not the recipients was the trouble."""
 
 
-def window_of(plan: dict[str, object]) -> Window | None:
-    """Return the send window of an announcement's plan, if it has one."""
-    raw = plan.get("window")
+def window_of(plan: dict[str, object], channel: str = "email") -> Window | None:
+    """Return the send window of an announcement's plan on ``channel``, if it has one."""
+    raw = plan.get("sms_window" if channel == "sms" else "window")
     if not isinstance(raw, dict):
         return None
     return Window(time.fromisoformat(raw["from"]), time.fromisoformat(raw["to"]))
@@ -88,7 +88,7 @@ class BatchRun:
         self._dispatcher = dispatcher
         self._stop = stop
         self._back_off = BackOff(settings.retry_first_seconds, settings.retry_longest_seconds)
-        self._window = window_of(lease.plan)
+        self._window = window_of(lease.plan, lease.channel)
         deadline = lease.plan.get("deadline", 0)
         self._deadline = deadline if isinstance(deadline, int) else 0
         self._draw = random.Random()  # noqa: S311 - jitter, not a secret
@@ -287,6 +287,7 @@ class BatchRun:
                 recipient=one.recipient,
                 customer=one.customer,
                 content=one.content,
+                channel=self._lease.channel,
             )
         )
 

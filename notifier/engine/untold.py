@@ -14,7 +14,7 @@ from notifier.precedence import MAY_HAVE_LEFT, WAITS
 from notifier.store import Transaction
 from notifier.words import persons
 
-_BARRED = "EXISTS (SELECT 1 FROM barred_member b WHERE b.member_id = m.id)"
+_BARRED = "EXISTS (SELECT 1 FROM barred_point b WHERE b.member_id = m.id AND b.contact_point_id = p.id)"
 REACHABLE = (
     f"NOT {_BARRED} AND EXISTS (SELECT 1 FROM contact_point o WHERE o.customer_id = p.customer_id"
     " AND o.channel = p.channel AND o.state = 'usable')"

@@ -7,8 +7,8 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +18,14 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from notifier.channels import Channel
 from notifier.clock import from_instant
 from notifier.engine import batches, control, holds, kind, recovery, schedule
 from notifier.engine.batches import Lease
 from notifier.engine.breaker import Breaker
+from notifier.engine.carriers import Carrier, Lane
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.failing import Failing
-from notifier.engine.flow import Flow
-from notifier.engine.loading import Finisher, Loader, Policy
+from notifier.engine.loading import Policy
 from notifier.engine.ownership import Ownership
 from notifier.engine.rounds import Rounds, where
 from notifier.engine.schedule import Release
@@ -55,10 +54,10 @@ class Parts:
 
     store: Store
     keys: Keys
-    channel: Channel
+    carriers: Mapping[str, Carrier]
+    """How notices leave, by channel; batches of channels that are not named here are left alone."""
     drill: bool
-    """Whether the channel is a drill's: it is given nothing else then, and any other channel no drill."""
-    finisher: Finisher
+    """Whether the channels are a drill's: they are given nothing else then, and any others no drill."""
     dispatcher: Dispatcher
     settings: SendingSettings
     state_folder: Path
@@ -83,8 +82,10 @@ class Worker:
         self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._ownership = Ownership(parts.store, parts.state_folder, self._name)
         policy = Policy(parts.settings.unknown_policy == "hold", parts.settings.unknown_most)
-        self._loader = Loader(parts.store, parts.keys, parts.finisher, policy)
-        self._flow = Flow(parts.settings.concurrency)
+        self._lanes = {
+            name: Lane.of(carrier, parts.store, parts.keys, policy, parts.settings)
+            for name, carrier in parts.carriers.items()
+        }
         self._spills = parts.state_folder / "spill"
         self._stop = asyncio.Event()
         # A timer that comes late, or while its job runs, is not lost: the job looks at all that is due.
@@ -95,7 +96,6 @@ class Worker:
         self._tidying = asyncio.Lock()
         self._failure: NotifierError | None = None
         self._running: set[int] = set()
-        self._cool_until = 0.0
         self._rounds = Rounds(time.monotonic)
         self._failing = Failing()
         self._breaker = Breaker(parts.settings, time.monotonic)
@@ -119,7 +119,9 @@ class Worker:
         going on without it would look alive and not be.
         """
         parts = self._parts
-        async with self._ownership, parts.channel:
+        async with self._ownership, AsyncExitStack() as opened:
+            for carrier in parts.carriers.values():
+                await opened.enter_async_context(carrier.channel)
             async with parts.store.read() as tx:
                 await kind.require(tx, drill=parts.drill)
                 await _require_keys(tx, parts.keys)
@@ -279,10 +281,12 @@ class Worker:
 
     async def _run_batch(self) -> bool:
         """Claim and run one batch; false if none is due or sending must wait."""
-        if self._waits_for or asyncio.get_running_loop().time() < self._cool_until:
+        now = asyncio.get_running_loop().time()
+        channels = [name for name, lane in self._lanes.items() if now >= lane.cool_until]
+        if self._waits_for or not channels:
             return False
         try:
-            lease = await self._claim()
+            lease = await self._claim(channels)
         except Exception:
             self._rounds.failed("sending")  # The dispatcher logs it and waits.
             raise
@@ -297,7 +301,7 @@ class Worker:
             raise
         return True
 
-    async def _claim(self) -> Lease | None:
+    async def _claim(self, channels: list[str]) -> Lease | None:
         settings = self._parts.settings
         return await batches.claim(
             self._parts.store,
@@ -306,6 +310,7 @@ class Worker:
             lease_us=int(settings.lease_seconds * SECOND),
             quarantine_us=int(settings.quarantine_seconds * SECOND),
             running=self._running,
+            channels=channels,
         )
 
     async def _run_leased(self, lease: Lease) -> None:
@@ -314,7 +319,7 @@ class Worker:
             result = await self._carry_out(lease)
         finally:
             self._running.discard(lease.batch_id)
-        await self._heed(lease.announcement_id, result)
+        await self._heed(lease, result)
         await self._failing.went_well(self._parts.store, lease)
 
     def _must_not_send(self) -> bool:
@@ -322,15 +327,16 @@ class Worker:
 
     async def _carry_out(self, lease: Lease) -> BatchResult:
         parts = self._parts
+        lane = self._lanes[lease.channel]
         spill = Spill(self._spills)
         run = BatchRun(
             store=parts.store,
             lease=lease,
-            loader=self._loader,
-            channel=self._breaker.listening(parts.channel, lease.announcement_id),
+            loader=lane.loader,
+            channel=self._breaker.listening(lane.carrier.channel, lease.announcement_id),
             spill=spill,
             settings=parts.settings,
-            flow=self._flow,
+            flow=lane.flow,
             dispatcher=parts.dispatcher,
             stop=lambda: self._must_not_send() or self._breaker.tripped(lease.announcement_id),
         )
@@ -342,19 +348,22 @@ class Worker:
         spill.close()
         return result
 
-    async def _heed(self, announcement_id: int, result: BatchResult) -> None:
+    async def _heed(self, lease: Lease, result: BatchResult) -> None:
         """Wait where the relay is the trouble, and let somebody know until it is over; pause where too many
         answers go wrong.
         """
+        announcement_id = lease.announcement_id
+        trouble = holds.trouble(lease.channel)
         tripped = self._breaker.tripped(announcement_id)
         if result.relay_trouble:
-            self._cool_until = asyncio.get_running_loop().time() + self._parts.settings.relay_pause_seconds
+            pause = self._parts.settings.relay_pause_seconds
+            self._lanes[lease.channel].cool_until = asyncio.get_running_loop().time() + pause
         async with self._parts.store.begin() as tx:
             await self._breaker.heed(tx, announcement_id)
             if result.relay_trouble:
-                await holds.ask_author(tx, announcement_id, kind="relay", reason=result.relay_trouble)
+                await holds.ask_author(tx, announcement_id, kind=trouble, reason=result.relay_trouble)
             elif result.accepted:
-                await holds.end_holds(tx, announcement_id, kinds=("relay",), actor="system")
+                await holds.end_holds(tx, announcement_id, kinds=(trouble,), actor="system")
         if tripped:
             self._breaker.forget(announcement_id)
 

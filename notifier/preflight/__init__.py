@@ -29,7 +29,7 @@ from notifier.preflight.naming import SomebodyNamed
 from notifier.preflight.pool import FOR_MANY, make_all
 from notifier.preflight.recipe import ingredients, inputs_digest, recipe_for
 from notifier.preflight.report import PreflightReport, report
-from notifier.rendering import Renderer
+from notifier.preflight.templates import TemplateFiles
 from notifier.settings import Settings
 from notifier.store import Store, Transaction
 from notifier.words import persons
@@ -247,7 +247,7 @@ class Preflight:
 
     async def _close(self, announcement_id: int, recipe: Recipe) -> PreflightReport:
         """Count everybody and put the four digests on file: from here on it can be approved."""
-        renderer = Renderer(recipe.folders)
+        files = TemplateFiles(recipe.folders)
         async with self._store.begin() as tx:
             now = await announcement(tx, announcement_id, lock=True)
             if now.state != "draft" or now.inputs != await inputs_digest(tx, now, self._settings):
@@ -260,9 +260,9 @@ class Preflight:
             audience = await tx.scalar("SELECT digest FROM audience WHERE id = :id", id=now.audience_id)
             digests = {
                 "audience_digest": str(audience),
-                "texts_digest": await texts_digest(tx, now, renderer.digest),
+                "texts_digest": await texts_digest(tx, now, files),
                 "plan_digest": canonical_digest(now.plan.as_json()),
-                "channels_digest": channels_digest(self._settings.email, drill=now.drill),
+                "channels_digest": channels_digest(self._settings, now.plan, drill=now.drill),
             }
             await tx.write(
                 "UPDATE announcement SET preflighted_at = :now, audience_digest = :audience_digest,"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from notifier.announcements import Announcement, canonical_digest
 from notifier.audit.merkle import CompactRange, leaf_hash
+from notifier.preflight.templates import TemplateFiles
 from notifier.store import Transaction
 
 
@@ -30,18 +29,18 @@ async def notices_root(tx: Transaction, announcement_id: int) -> str:
     return tree.root().hex()
 
 
-async def texts_digest(
-    tx: Transaction, announcement: Announcement, template_digest: Callable[[str, str], str]
-) -> str:
+async def texts_digest(tx: Transaction, announcement: Announcement, files: TemplateFiles) -> str:
     """Return the digest of what an announcement says, from what is stored now and the files as they are."""
+    later = files.later(announcement.notice, announcement.plan)
     return canonical_digest(
         {
             "notice": announcement.notice,
             "facts": canonical_digest(announcement.facts),
             "templates": {
-                locale: template_digest(announcement.notice, locale)
+                locale: files.digest(announcement.notice, locale)
                 for locale in await used_locales(tx, announcement.id)
             },
             "notices": await notices_root(tx, announcement.id),
+            **({"later": later} if later else {}),
         }
     )

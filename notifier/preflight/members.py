@@ -22,7 +22,7 @@ _SELECT = (
     " FROM audience_member m JOIN customer c ON c.id = m.customer_id"
     " LEFT JOIN subject_key k ON k.customer_id = m.customer_id"
     " LEFT JOIN contact_point p ON p.id = m.contact_point_id"
-    " LEFT JOIN barred_member b ON b.member_id = m.id"
+    " LEFT JOIN barred_point b ON b.member_id = m.id AND b.contact_point_id = m.contact_point_id"
     " LEFT JOIN customer h ON h.id = p.customer_id"
     " LEFT JOIN subject_key hk ON hk.customer_id = p.customer_id"
 )

@@ -10,7 +10,7 @@ from notifier.announcements import Announcement, canonical_digest, channels_dige
 from notifier.keys import Keys
 from notifier.preflight.checks import ADDRESS
 from notifier.preflight.making import Maker, Recipe, known_dictionary
-from notifier.rendering import Renderer
+from notifier.preflight.templates import TemplateFiles
 from notifier.settings import Settings
 from notifier.store import Transaction
 
@@ -46,16 +46,17 @@ async def recipe_for(tx: Transaction, announcement: Announcement, settings: Sett
 
 async def inputs_digest(tx: Transaction, announcement: Announcement, settings: Settings) -> str:
     """Return the digest of all that notices are made from, people's own data apart."""
-    renderer = Renderer(own_templates(settings))
-    locales = sorted(set(renderer.locales(announcement.notice)) & set(announcement.facts.get("texts", {})))
+    files = TemplateFiles(own_templates(settings))
+    locales = sorted(set(files.locales(announcement.notice)) & set(announcement.facts.get("texts", {})))
     audience = await tx.scalar("SELECT digest FROM audience WHERE id = :id", id=announcement.audience_id)
     return canonical_digest(
         {
             "facts": canonical_digest(announcement.facts),
             "notice": announcement.notice,
-            "templates": {locale: renderer.digest(announcement.notice, locale) for locale in locales},
+            "templates": {locale: files.digest(announcement.notice, locale) for locale in locales},
+            "later": files.later(announcement.notice, announcement.plan),
             "audience": str(audience),
-            "channels": channels_digest(settings.email, drill=announcement.drill),
+            "channels": channels_digest(settings, announcement.plan, drill=announcement.drill),
             "feedback": settings.email.feedback_id,
             "hosts": sorted(settings.organisation.allowed_hosts),
             "default_locale": settings.organisation.default_locale,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +94,10 @@ async def test_single_addresses_and_marks_on_the_way_are_barred(
     listed = PeopleList(path)
     async with store.begin() as tx:
         await compromise_addresses(tx, keys, incident, listed, reason="x", actor="bob")
-        assert await tx.scalar("SELECT count(*) FROM barred_member") == 1
+        assert await tx.scalar("SELECT count(*) FROM barred_point") == 1
         wanted = Request("the log", selection=Selection.read("number = 2"), channels=("email",))
         await carry_out(tx, keys, incident, wanted, actor="bob")
-        assert await tx.scalar("SELECT count(*) FROM barred_member") == 2
+        assert await tx.scalar("SELECT count(*) FROM barred_point") == 2
     assert (await _preflight(store, keys, tmp_path, number)).ready == 0
 
 
@@ -119,7 +118,7 @@ async def test_whichever_act_marks_somebody_bars_them(store: Store, keys: Keys, 
         await by_hand(tx, keys, incident, ["2"], email, basis="x", compromised=("email",), actor="bob")
         options = ListOptions("x", email, ("email",))
         await by_list(tx, keys, incident, PeopleList(path), options, actor="bob")
-        assert await tx.scalar("SELECT count(*) FROM barred_member") == 4
+        assert await tx.scalar("SELECT count(*) FROM barred_point") == 4
 
 
 async def test_a_guardian_is_barred_for_the_ward_alone(store: Store, keys: Keys) -> None:
@@ -132,7 +131,7 @@ async def test_a_guardian_is_barred_for_the_ward_alone(store: Store, keys: Keys)
     await _compromise(store, incident, "number = w")
     async with store.read() as tx:
         barred = await tx.rows(
-            "SELECT c.number FROM barred_member b JOIN audience_member m ON m.id = b.member_id"
+            "SELECT c.number FROM barred_point b JOIN audience_member m ON m.id = b.member_id"
             " JOIN customer c ON c.id = m.customer_id"
         )
     assert [row.number for row in barred] == ["w"]
@@ -168,7 +167,7 @@ async def test_a_message_in_memory_is_not_handed_over_once_it_is_barred(
         async def all_ended() -> bool:
             return not {"planned", "handing-over"} & (await states(live)).keys()
 
-        made = replace(parts(live, keys, ScriptedChannel(), tmp_path), channel=channel)
+        made = parts(live, keys, channel, tmp_path)
         async with running(made):
             await until(all_ended)
         assert await states(live) == {"accepted": 5, "suppressed": 1}

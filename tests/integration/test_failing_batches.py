@@ -71,7 +71,7 @@ async def test_a_batch_that_keeps_failing_is_seen_until_it_goes_well(
     """Other batches that go well, and looks that find none due, do not hide it; its own success ends it."""
     await world.released(live, keys, 9, batch_size=3)
     finisher = Fragile()
-    made = replace(parts(live, keys, ScriptedChannel(), tmp_path), finisher=finisher)
+    made = parts(live, keys, ScriptedChannel(), tmp_path, finisher)
     made = replace(made, settings=made.settings.model_copy(update={"lease_seconds": 0.3}))
 
     async def seen() -> bool:
@@ -99,7 +99,7 @@ async def test_a_failure_after_the_last_hand_over_keeps_nobody_waiting(
     """The store is gone for a moment once a batch is done: nobody in it waits, so its hold ends."""
     await world.released(live, keys, 3)
     finisher = Fragile()
-    made = replace(parts(live, keys, ScriptedChannel(), tmp_path), finisher=finisher)
+    made = parts(live, keys, ScriptedChannel(), tmp_path, finisher)
     made = replace(made, settings=made.settings.model_copy(update={"lease_seconds": 0.3}))
     heed = Worker._heed
     failed = []
@@ -128,7 +128,7 @@ async def test_a_failure_after_the_last_hand_over_keeps_nobody_waiting(
 async def test_a_restart_forgets_no_failure(live: Store, keys: Keys, tmp_path: Path) -> None:
     """The hold outlives the process, and other batches that go well before the failing one is tried again."""
     await world.released(live, keys, 6, batch_size=3)
-    made = replace(parts(live, keys, ScriptedChannel(), tmp_path), finisher=Fragile())
+    made = parts(live, keys, ScriptedChannel(), tmp_path, Fragile())
     made = replace(made, settings=made.settings.model_copy(update={"lease_seconds": 0.3}))
 
     async def seen() -> bool:
@@ -148,7 +148,7 @@ async def test_a_restart_forgets_no_failure(live: Store, keys: Keys, tmp_path: P
 async def test_what_ended_meanwhile_troubles_nobody(live: Store, keys: Keys, tmp_path: Path) -> None:
     """A cancelled announcement's failing batch is no trouble any more."""
     await world.released(live, keys, 3)
-    made = replace(parts(live, keys, ScriptedChannel(), tmp_path), finisher=Fragile())
+    made = parts(live, keys, ScriptedChannel(), tmp_path, Fragile())
     made = replace(made, settings=made.settings.model_copy(update={"lease_seconds": 0.3}))
 
     async def troubled() -> bool:

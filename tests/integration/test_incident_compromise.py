@@ -186,7 +186,7 @@ async def test_a_compromised_mailbox_is_used_for_nobody_who_shares_it(
 
 async def _barred(store: Store) -> int:
     async with store.read() as tx:
-        return int(await tx.scalar("SELECT count(*) FROM barred_member") or 0)
+        return int(await tx.scalar("SELECT count(*) FROM barred_point") or 0)
 
 
 async def test_employees_and_the_court_protected_are_told_like_everybody(store: Store, keys: Keys) -> None:

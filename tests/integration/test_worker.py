@@ -14,11 +14,14 @@ from notifier.announcements import announcement
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.sequencer import Sequencer
+from notifier.channels import Channel
 from notifier.channels.email import EmailChannel
 from notifier.channels.email.sink import LoopbackSink
 from notifier.clock import SystemClock
 from notifier.engine import control
+from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
+from notifier.engine.loading import Finisher
 from notifier.engine.worker import Parts, Worker
 from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
@@ -53,16 +56,17 @@ async def _never() -> bool:
     return False
 
 
-def parts(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> Parts:
+def parts(
+    store: Store, keys: Keys, channel: Channel, folder: Path, finisher: Finisher | None = None
+) -> Parts:
     """Put a worker's parts together, with a real sequencer."""
     signer = LogKey.generate(ORIGIN)
     sequencer = Sequencer(store, signer, HighWater(folder / "high_water", signer.verifier))
     return Parts(
         store=store,
         keys=keys,
-        channel=channel,
+        carriers={"email": Carrier(channel, finisher or world.PlainFinisher())},
         drill=False,
-        finisher=world.PlainFinisher(),
         dispatcher=InlineDispatcher(workers=2, look_every=0.05),
         settings=SendingSettings(concurrency=4, relay_pause_seconds=0.2),
         state_folder=folder,
@@ -190,7 +194,7 @@ async def test_pause_reaches_what_waits_for_a_slow_relay(live: Store, keys: Keys
     async with LoopbackSink(wait=0.5, keep=True) as sink:
         relay = RelaySettings(name="slow", host="127.0.0.1", port=sink.port, tls="none", max_connections=2)
         channel = EmailChannel(EmailSettings(relays=(relay,)))
-        made = replace(parts(live, keys, ScriptedChannel(), tmp_path), channel=channel)
+        made = parts(live, keys, channel, tmp_path)
         made = replace(made, settings=made.settings.model_copy(update={"concurrency": 40}))
 
         async def some_accepted() -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from notifier.announcements import SendPlan
 from notifier.clock import to_instant
 from notifier.forecasts import outlook
+from notifier.plans import SendPlan
 from notifier.testing.clock import START
 
 NOW = to_instant(START)

@@ -507,6 +507,7 @@ def upgrade() -> None:
         "notice_dictionary",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("announcement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(), server_default="email", nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
         sa.Column("variant", sa.String(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
@@ -548,6 +549,7 @@ def upgrade() -> None:
         "wave",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("announcement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step", sa.Integer(), server_default="0", nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("people", sa.Integer(), nullable=False),
         sa.Column("start_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -557,7 +559,7 @@ def upgrade() -> None:
             ["announcement.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("announcement_id", "number"),
+        sa.UniqueConstraint("announcement_id", "step", "number"),
     )
     op.create_table(
         "audience_member",
@@ -622,6 +624,7 @@ def upgrade() -> None:
         sa.Column("announcement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("wave_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(), server_default="email", nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("not_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -667,14 +670,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("wave_id", "time_zone"),
     )
     op.create_table(
-        "barred_member",
+        "barred_point",
         sa.Column("member_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_point_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("barred_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_point_id"],
+            ["contact_point.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["member_id"],
             ["audience_member.id"],
         ),
-        sa.PrimaryKeyConstraint("member_id"),
+        sa.PrimaryKeyConstraint("member_id", "contact_point_id"),
+    )
+    op.create_table(
+        "skipped_step",
+        sa.Column("announcement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("member_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["announcement_id"],
+            ["announcement.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["member_id"],
+            ["audience_member.id"],
+        ),
+        sa.PrimaryKeyConstraint("member_id", "announcement_id", "step"),
     )
     op.create_table(
         "hold_alert",
@@ -743,8 +768,9 @@ def upgrade() -> None:
         sa.Column("announcement_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("member_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("contact_point_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("contact_point_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("step", sa.Integer(), server_default="0", nullable=False),
         sa.Column("occasion", sa.String(), nullable=False),
         sa.Column("notice_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

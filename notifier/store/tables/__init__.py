@@ -19,7 +19,7 @@ from notifier.store.tables.announcements import (
     SetAside,
     Wave,
 )
-from notifier.store.tables.audiences import Audience, AudienceMember, BarredMember
+from notifier.store.tables.audiences import Audience, AudienceMember, BarredPoint
 from notifier.store.tables.audit import (
     AuditEvent,
     AuditPending,
@@ -46,6 +46,7 @@ from notifier.store.tables.deliveries import (
     SendBatch,
     SenderLease,
     SendRun,
+    SkippedStep,
 )
 from notifier.store.tables.operators import Operator
 from notifier.store.tables.receipts import ParkedReceipt, PendingReceipt, ReceiptRow
@@ -63,7 +64,7 @@ __all__ = [
     "AudienceMember",
     "AuditEvent",
     "AuditPending",
-    "BarredMember",
+    "BarredPoint",
     "ContactPoint",
     "Customer",
     "Delivery",
@@ -89,6 +90,7 @@ __all__ = [
     "SendRun",
     "SenderLease",
     "SetAside",
+    "SkippedStep",
     "SubjectKeyRow",
     "Suppression",
     "Wave",

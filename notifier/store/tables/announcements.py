@@ -59,6 +59,7 @@ class NoticeDictionary(SQLModel, table=True):
     __tablename__ = "notice_dictionary"
     id: int | None = surrogate()
     announcement_id: int = big(foreign_key="announcement.id", index=True)
+    channel: str = Field(default="email", sa_column_kwargs={"server_default": "email"})
     locale: str
     variant: str
     content: bytes
@@ -137,9 +138,11 @@ class Approval(SQLModel, table=True):
 class Wave(SQLModel, table=True):
     """Deliveries of an announcement that are released together."""
 
-    __table_args__ = (UniqueConstraint("announcement_id", "number"),)
+    __table_args__ = (UniqueConstraint("announcement_id", "step", "number"),)
     id: int | None = surrogate()
     announcement_id: int = big(foreign_key="announcement.id")
+    step: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Of the channel plan: 0 is what everybody gets first; the later ones have one wave, 1, each."""
     number: int
     """0 is the canary, where there is one."""
     people: int

@@ -68,9 +68,10 @@ class AudienceMember(SQLModel, table=True):
     """Facts about this person only (last four digits, affected records): sealed JSON, context ``member``."""
 
 
-class BarredMember(SQLModel, table=True):
-    """A member whose contact point became one that must not be used, after the freeze."""
+class BarredPoint(SQLModel, table=True):
+    """A member's contact point that became one that must not be used for them, after the freeze."""
 
-    __tablename__ = "barred_member"
+    __tablename__ = "barred_point"
     member_id: int = big(primary_key=True, foreign_key="audience_member.id")
+    contact_point_id: int = big(primary_key=True, foreign_key="contact_point.id")
     barred_at: int = big()

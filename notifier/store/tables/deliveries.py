@@ -20,6 +20,8 @@ class SendBatch(SQLModel, table=True):
     wave_id: int = big(foreign_key="wave.id")
     number: int
     """Counts from 0 within the wave, in the order in which they are due."""
+    channel: str = Field(default="email", sa_column_kwargs={"server_default": "email"})
+    """All in it go this way."""
     size: int
     state: str = Field(default="planned", index=True)
     """``planned`` (its wave has not fired), ``ready``, ``leased`` or ``done``."""
@@ -46,8 +48,11 @@ class Delivery(SQLModel, table=True):
     """An announcement row is one revision, so the constraint above covers the revision."""
     member_id: int = big(foreign_key="audience_member.id", index=True)
     customer_id: int = big(foreign_key="customer.id")
-    contact_point_id: int = big(foreign_key="contact_point.id")
+    contact_point_id: int | None = big(default=None, foreign_key="contact_point.id")
+    """``None`` for a banner: that is shown to whoever signs in to the account."""
     channel: str = "email"
+    step: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Of the announcement's channel plan."""
     occasion: str = "first"
     notice_id: int = big(foreign_key="notice.id")
     batch_id: int = big(foreign_key="send_batch.id")
@@ -65,6 +70,18 @@ class Delivery(SQLModel, table=True):
     """When somebody decided to leave it held, in doubt for good."""
     signature: bytes | None = None
     """The DKIM-Signature fields, sealed, context ``signature``."""
+
+
+class SkippedStep(SQLModel, table=True):
+    """A step of the channel plan that was not gone with somebody, and why. Append-only."""
+
+    __tablename__ = "skipped_step"
+    member_id: int = big(primary_key=True, foreign_key="audience_member.id")
+    announcement_id: int = big(primary_key=True, foreign_key="announcement.id")
+    step: int = Field(primary_key=True)
+    reason: str
+    """``no-contact-point``, ``contact-point-dead``, ``contact-point-stopped``, ``compromised`` …"""
+    at: int = big()
 
 
 class Attempt(SQLModel, table=True):

@@ -1,0 +1,38 @@
+"""How notices leave: for each channel what carries them, and how the worker stands with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from notifier.channels import Channel
+from notifier.engine.flow import Flow
+from notifier.engine.loading import Finisher, Loader, Policy
+from notifier.keys import Keys
+from notifier.settings import SendingSettings
+from notifier.store import Store
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A channel, and what completes the messages that go over it."""
+
+    channel: Channel
+    finisher: Finisher
+
+
+@dataclass
+class Lane:
+    """A worker's own side of one channel: trouble on one keeps none of the others waiting."""
+
+    carrier: Carrier
+    loader: Loader
+    flow: Flow
+    cool_until: float = 0.0
+    """Moment of the event loop's clock before which nothing is begun: its carriers were all in trouble."""
+
+    @classmethod
+    def of(
+        cls, carrier: Carrier, store: Store, keys: Keys, policy: Policy, settings: SendingSettings
+    ) -> Lane:
+        """Return the lane of a worker that has just started."""
+        return cls(carrier, Loader(store, keys, carrier.finisher, policy), Flow(settings.concurrency))
