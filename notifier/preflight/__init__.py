@@ -24,9 +24,10 @@ from notifier.linting import blocks
 from notifier.preflight import members
 from notifier.preflight.census import refuse_named
 from notifier.preflight.digests import texts_digest
-from notifier.preflight.making import Aside, Made, Maker, Member, Recipe, new_dictionary
+from notifier.preflight.making import Aside, Made, Maker, Recipe, new_dictionary
 from notifier.preflight.naming import SomebodyNamed
 from notifier.preflight.pool import FOR_MANY, make_all
+from notifier.preflight.readers import Member
 from notifier.preflight.recipe import ingredients, inputs_digest, recipe_for
 from notifier.preflight.report import PreflightReport, report
 from notifier.preflight.templates import TemplateFiles

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
 from notifier import notices
 from notifier.categories import SENSITIVE
 from notifier.channels import Envelope, Finding
@@ -22,8 +20,8 @@ from notifier.channels.email.address import wire_address
 from notifier.channels.email.message import Composer
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.email.text import UnsafeText
-from notifier.errors import BadInput, StoreError
-from notifier.keys import Keys, SubjectKey
+from notifier.errors import BadInput
+from notifier.keys import Keys
 from notifier.linting import check_variant
 from notifier.notices import Person, Rendered
 from notifier.preflight.checks import (
@@ -31,14 +29,13 @@ from notifier.preflight.checks import (
     Neighbours,
     check_message,
     field_names,
-    finding,
     parts,
     words_of,
 )
-from notifier.preflight.naming import SharedNames, SomebodyNamed
+from notifier.preflight.naming import SharedNames
+from notifier.preflight.readers import Member, Reader, SetAsideError, open_reader
 from notifier.processes import end_with_parent
 from notifier.rendering import MissingVariables, Renderer
-from notifier.rendering.lines import greeting_name
 from notifier.settings import EmailSettings
 
 INVENTED = "Robin Sample"
@@ -46,43 +43,6 @@ INVENTED_ADDRESS = "robin.sample@example.com"
 INVENTED_REFERENCE = "0123456789ABCDEF"
 _REMEMBERED = 20
 """People of earlier chunks, at their beginning and end, whose names are looked for in the next one."""
-
-
-class Member(NamedTuple):
-    """A person's row as it travels to where notices are made."""
-
-    id: int
-    variant: str
-    locale: str
-    categories: str
-    new_categories: str
-    details: bytes | None
-    person: str
-    customer: bytes
-    wrapped: bytes | None
-    point: bytes | None
-    usable: bool
-    holder: str
-    holder_wrapped: bytes | None
-    own: tuple[bytes, ...]
-    """Blind indexes of all e-mail addresses of the person; loaded where there are details."""
-
-
-class _Reader(NamedTuple):
-    """A person opened: what only the process that makes the notice sees."""
-
-    member: Member
-    subject: SubjectKey
-    name: str
-    recipient: str
-    locale: str
-    details: Mapping[str, Any]
-
-    @property
-    def addressee(self) -> str:
-        """The name of whoever opens the mail: a guardian's or next of kin's own, never the customer's."""
-        represented = self.member.variant in ("guardian", "next-of-kin")
-        return greeting_name(str(self.details.get("reader", ""))) if represented else self.name
 
 
 class Made(NamedTuple):
@@ -208,11 +168,11 @@ class Maker:
         """
         made: list[Made] = []
         aside: list[Aside] = []
-        readers: list[_Reader] = []
+        readers: list[Reader] = []
         for member in members:
             try:
                 readers.append(self._open(member))
-            except _SetAside as no:
+            except SetAsideError as no:
                 aside.append(Aside(member.id, no.finding.code, no.finding.detail))
         names = [reader.name for reader in readers]
         neighbours = Neighbours([*self._earlier, *names])
@@ -221,61 +181,32 @@ class Maker:
         for reader in readers:
             try:
                 made.append(self._make(reader, neighbours))
-            except _SetAside as no:
+            except SetAsideError as no:
                 aside.append(Aside(reader.member.id, no.finding.code, no.finding.detail))
         return made, aside
 
-    def _open(self, member: Member) -> _Reader:
-        if member.wrapped is None:
-            raise _SetAside("erased")
-        keys = self._recipe.keys
-        try:
-            subject = holder = keys.subject(member.person, member.wrapped)
-            name = str(orjson.loads(subject.open(member.customer, b"customer")).get("name", ""))
-            if self._shared.places(name):
-                raise SomebodyNamed
-            if member.point is not None and member.holder_wrapped is None:
-                raise _SetAside("erased")
-            if member.point is None or not member.usable:
-                raise _SetAside("contact-point")
-            if member.holder != member.person and member.holder_wrapped is not None:
-                holder = keys.subject(member.holder, member.holder_wrapped)
-            recipient = holder.open(member.point, b"contact_point").decode()
-            details = orjson.loads(subject.open(member.details, b"member")) if member.details else {}
-        except (StoreError, ValueError):
-            raise _SetAside("unreadable") from None
-        try:
-            locale = self.locale(member.locale)
-        except BadInput:
-            raise _SetAside("no-language") from None
-        return _Reader(member, subject, greeting_name(name), recipient, locale, details)
+    def _open(self, member: Member) -> Reader:
+        return open_reader(self._recipe.keys, member, self.locale, shared=self._shared)
 
-    def _make(self, reader: _Reader, neighbours: Neighbours) -> Made:
+    def _make(self, reader: Reader, neighbours: Neighbours) -> Made:
         member, recipient = reader.member, reader.recipient
         reference = secrets.token_hex(8).upper()
-        person = Person(
-            reader.name,
-            member.variant,
-            tuple(member.categories.split()),
-            tuple(member.new_categories.split()),
-            reader.details,
-        )
         try:
-            rendered = self._render(reader.locale, person, reference)
+            rendered = self._render(reader.locale, reader.person, reference)
             message = self._compose(rendered, recipient, reader.addressee, reference, reader.locale)
             wire = wire_address(recipient)
         except MissingVariables as missing:
-            raise _SetAside("missing-variables", f"the notice needs {', '.join(missing.names)}") from None
+            raise SetAsideError("missing-variables", f"the notice needs {', '.join(missing.names)}") from None
         except UnsafeText as unsafe:
-            raise _SetAside("unsafe-text", str(unsafe)) from None
+            raise SetAsideError("unsafe-text", str(unsafe)) from None
         dictionary = self._recipe.dictionaries[reader.locale, member.variant]
         self._check_lines(rendered, reader, neighbours)
         for found in check_message(
             message, recipient=wire, fields=dictionary.fields, drill=self._recipe.drill
         ):
-            raise _SetAside(found.code, found.detail)
+            raise SetAsideError(found.code, found.detail)
         for found in self._channel.check(Envelope(wire, self._return_path, message)):
-            raise _SetAside(found.code, found.detail)
+            raise SetAsideError(found.code, found.detail)
         packed = notices.pack(recipient, message, dictionary.content)
         return Made(
             member.id,
@@ -287,15 +218,15 @@ class Maker:
             reader.subject.seal(packed, notices.SEAL_CONTEXT),
         )
 
-    def _check_lines(self, rendered: Rendered, reader: _Reader, neighbours: Neighbours) -> None:
+    def _check_lines(self, rendered: Rendered, reader: Reader, neighbours: Neighbours) -> None:
         common, words = self._same_for_all(reader.locale, reader.member)
         personal = [line for part in parts(rendered) for line in part.split("\n") if line not in common]
         own = _Own(reader.recipient, reader.member.own, self._recipe.keys)
         for line in personal:
             for found in self._lines.of(line, name=reader.name, own=own):
-                raise _SetAside(found.code, found.detail)
+                raise SetAsideError(found.code, found.detail)
         if neighbours.in_lines(personal, own=(reader.name, reader.addressee), common=words):
-            raise _SetAside("foreign-name")
+            raise SetAsideError("foreign-name")
 
     def _same_for_all(self, locale: str, member: Member) -> tuple[set[str], set[str]]:
         """Return the lines, found good, and the words that do not depend on who reads."""
@@ -332,12 +263,6 @@ class Maker:
             # The message is the same at every attempt, and so is what it says of itself.
             token=self._return_paths.make_token(reference, 1),
         )
-
-
-class _SetAside(Exception):
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.finding = Finding(code, detail) if detail else finding(code)
 
 
 class _Own(Container[str]):

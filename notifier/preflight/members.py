@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row
 
-from notifier.preflight.making import Member
+from notifier.preflight.readers import Member
 from notifier.store import Store, Transaction
 
 CHUNK = 1000

@@ -10,7 +10,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from notifier.errors import NotifierError
-from notifier.preflight.making import Aside, Made, Maker, Member, Recipe, start_worker, work
+from notifier.preflight.making import Aside, Made, Maker, Recipe, start_worker, work
+from notifier.preflight.readers import Member
 
 FOR_MANY = 10_000
 """People from which processes of their own are worth their start."""

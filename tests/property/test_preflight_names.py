@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from notifier import notices
 from notifier.keys import Keys
-from notifier.preflight.making import Maker, Member, Recipe, known_dictionary, new_dictionary
+from notifier.preflight.making import Maker, Recipe, known_dictionary, new_dictionary
 from notifier.preflight.naming import SharedNames
+from notifier.preflight.readers import Member
 from notifier.settings import EmailSettings
 from tests.audiences import FACTS
 
