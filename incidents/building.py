@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from incidents.compromised import compromised
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.sequencer import Sequencer
@@ -21,6 +22,7 @@ from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.planning import PlanCounts, plan
 from notifier.engine.worker import Parts, Worker
+from notifier.escalation import Escalation
 from notifier.forecasts import allowed_rate
 from notifier.keys import Keys
 from notifier.operators import alert_addresses
@@ -60,6 +62,7 @@ async def is_rolled_back(settings: Settings, store: Store) -> bool:
 def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel | None = None) -> Worker:
     """Return the worker of an installation; ``channel`` stands in for the configured one."""
     used = channel or build_channel(settings)
+    dispatcher = InlineDispatcher(workers=settings.sending.batches_at_once)
     sequencer = build_sequencer(settings, store)
     mailer = AlertMailer(used, settings.email, store.clock)
     rules = rules_for(settings)
@@ -105,6 +108,7 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
     async def raise_alerts() -> int:
         return await alerts.raise_due() + await relay_alerts.raise_due()
 
+    escalation = Escalation(store, keys, settings, dispatcher, compromised)
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     finisher = EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer)
     return Worker(
@@ -113,13 +117,14 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
             keys=keys,
             carriers={"email": Carrier(used, finisher)},
             drill=settings.drill,
-            dispatcher=InlineDispatcher(workers=settings.sending.batches_at_once),
+            dispatcher=dispatcher,
             settings=settings.sending,
             state_folder=settings.state_folder,
             release=carry_out,
             refused=note_refusal,
             sequence=sequence,
             settle_receipts=settle_receipts,
+            escalate=lambda stop: escalation.round(stop=stop),
             raise_alerts=raise_alerts,
             rolled_back=rolled_back,
         )

@@ -132,7 +132,7 @@ async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> N
 
 async def _source(tx: Transaction, incident: Incident, *, has_special: bool, known: bool) -> str:
     usable = _usable(
-        marks=await rules.any_marks(tx, incident), points=await rules.about_addresses(tx, incident)
+        marks=await rules.any_marks(tx, incident.id), points=await rules.about_addresses(tx, incident.id)
     )
     rows = _rows(has_special=has_special)
     chosen = (

@@ -45,11 +45,11 @@ async def draft(
     cast = "CAST({} AS jsonb)" if tx.dialect == "postgresql" else "{}"
     rows = await tx.write_returning(
         "INSERT INTO announcement (code, revision, kind, notice, drill, audience_id, state, facts, plan,"
-        " author, editors, created_at, audience_digest, texts_digest, plan_digest, channels_digest,"
+        " steps, author, editors, created_at, audience_digest, texts_digest, plan_digest, channels_digest,"
         " preflight_inputs, control)"
         " VALUES (:code, 1, :kind, :notice, :drill, :audience, 'draft',"
-        f" {cast.format(':facts')}, {cast.format(':plan')}, :author, :editors, :now, '', '', '', '', '',"
-        " 'run')"
+        f" {cast.format(':facts')}, {cast.format(':plan')}, :steps, :author, :editors, :now, '', '', '', '',"
+        " '', 'run')"
         " RETURNING id",
         {
             "code": code,
@@ -59,6 +59,7 @@ async def draft(
             "audience": audience_id,
             "facts": to_json(facts),
             "plan": to_json(checked.as_json()),
+            "steps": len(checked.steps),
             "author": author,
             "editors": _word_set(editors),
             "now": tx.now_us(),
@@ -108,9 +109,14 @@ async def revise(
         and (checked := (await _checked(tx, plan, now.audience_id, now.kind)).as_json()) != now.plan.as_json()
     ):
         await tx.write(
-            f"UPDATE announcement SET plan = {cast}, plan_digest ="
+            f"UPDATE announcement SET plan = {cast}, steps = :steps, plan_digest ="
             " CASE WHEN plan_digest = '' THEN '' ELSE :digest END WHERE id = :id",
-            {"value": to_json(checked), "digest": canonical_digest(checked), "id": now.id},
+            {
+                "value": to_json(checked),
+                "steps": len(checked["steps"]),
+                "digest": canonical_digest(checked),
+                "id": now.id,
+            },
         )
         # Other channels need notices and checks of their own.
         same = SendPlan.read(checked).channels == now.plan.channels

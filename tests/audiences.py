@@ -59,6 +59,9 @@ class Someone:
     details: Mapping[str, Any] | None = None
     country: str = "DE"
     point: str = "usable"
+    phone: str = ""
+    street: str = ""
+    reason: str = ""
 
 
 def crowd(count: int) -> list[Someone]:
@@ -97,11 +100,14 @@ async def freeze(store: Store, keys: Keys, people: Sequence[Someone], *, code: s
 
 
 async def _insert(tx: Transaction, keys: Keys, frozen: Frozen, first: int, point: int) -> None:
-    customers, wrapped_keys, points, members = [], [], [], []
+    customers, wrapped_keys, points, members, further = [], [], [], [], []
     for at, one in enumerate(frozen.people):
         uid = secrets.token_hex(16)
         subject, wrapped = keys.new_subject(uid)
-        sealed = subject.seal(orjson.dumps({"name": one.name}), b"customer")
+        known: dict[str, Any] = {"name": one.name}
+        if one.street:
+            known["address"] = {"street": one.street, "postal_code": "50667", "city": "Köln", "country": "DE"}
+        sealed = subject.seal(orjson.dumps(known), b"customer")
         frozen.subjects[one.email] = first + at
         customers.append((first + at, uid, f"C{first + at}", one.locale, "", one.country, "", "", "", "{}", sealed,
                           b"", 0, 0, "import"))  # fmt: skip
@@ -109,8 +115,26 @@ async def _insert(tx: Transaction, keys: Keys, frozen: Frozen, first: int, point
         index = keys.blind_index("email", one.email.lower())
         address = subject.seal(one.email.encode(), b"contact_point")
         points.append((point + at, first + at, "email", 0, address, index, index, "site", one.point, ""))
+        for channel, value in (("sms", one.phone), ("letter", one.street)):
+            if value:
+                other = keys.blind_index("phone" if channel == "sms" else "place", value)
+                sealed_value = subject.seal(value.encode(), b"contact_point")
+                further.append(
+                    (
+                        point + len(frozen.people) + len(further),
+                        first + at,
+                        channel,
+                        0,
+                        sealed_value,
+                        other,
+                        other,
+                        "",
+                        "usable",
+                        "",
+                    )
+                )
         details = subject.seal(orjson.dumps(one.details), b"member") if one.details else None
-        members.append((secrets.token_hex(16), frozen.id, first + at, one.state, "", one.variant,
+        members.append((secrets.token_hex(16), frozen.id, first + at, one.state, one.reason, one.variant,
                         point + at if one.state == "due" else None, one.locale, one.country, "", one.categories,
                         "", "criteria", details))  # fmt: skip
     await tx.insert_many("customer", ("id", "uid", "number", "locale", "time_zone", "country", "region",
@@ -119,6 +143,8 @@ async def _insert(tx: Transaction, keys: Keys, frozen: Frozen, first: int, point
     await tx.insert_many("subject_key", ("customer_id", "wrapped"), wrapped_keys)
     await tx.insert_many("contact_point", ("id", "customer_id", "channel", "rank", "sealed", "value_index",
         "folded_index", "site", "state", "state_reason"), points)  # fmt: skip
+    await tx.insert_many("contact_point", ("id", "customer_id", "channel", "rank", "sealed", "value_index",
+        "folded_index", "site", "state", "state_reason"), further)  # fmt: skip
     await tx.insert_many("audience_member", ("uid", "audience_id", "customer_id", "state", "reason", "variant",
         "contact_point_id", "locale", "country", "time_zone", "categories", "new_categories", "basis", "sealed"),
         members)  # fmt: skip

@@ -34,10 +34,11 @@ ON_MAILBOX = (
 """The condition that somebody whose ``p.channel`` is compromised has the same mailbox or line as ``p``."""
 
 # As at the freeze: a mark of the person's own, or on the mailbox, whoever has it.
-_COMPROMISED = (
+COMPROMISED = (
     "EXISTS (SELECT 1 FROM affected a WHERE a.incident_id = :incident AND a.customer_id = m.customer_id"
     f" AND a.compromised LIKE '% ' || p.channel || ' %') OR {ON_MAILBOX} OR {ON_POINT}"
 )
+"""The condition that the contact point ``p`` must not be used for the member ``m``."""
 _WARDS = (
     "FROM affected a JOIN customer w ON w.id = a.customer_id WHERE a.incident_id = :incident"
     " AND w.guardian_id IN (SELECT c.id FROM customer c WHERE {described})"
@@ -174,20 +175,20 @@ async def settle(
         await enforce(tx, incident, actor=actor)
 
 
-async def any_marks(tx: Transaction, incident: Incident) -> bool:
+async def any_marks(tx: Transaction, incident_id: int) -> bool:
     """Say whether a channel of anybody on the list is compromised."""
     return bool(
         await tx.scalar(
-            "SELECT 1 FROM affected WHERE incident_id = :id AND compromised <> '' LIMIT 1", id=incident.id
+            "SELECT 1 FROM affected WHERE incident_id = :id AND compromised <> '' LIMIT 1", id=incident_id
         )
     )
 
 
-async def about_addresses(tx: Transaction, incident: Incident) -> bool:
+async def about_addresses(tx: Transaction, incident_id: int) -> bool:
     """Say whether any rule is about a single address."""
     return bool(
         await tx.scalar(
-            "SELECT 1 FROM compromise_rule WHERE incident_id = :id AND channel = '' LIMIT 1", id=incident.id
+            "SELECT 1 FROM compromise_rule WHERE incident_id = :id AND channel = '' LIMIT 1", id=incident_id
         )
     )
 
@@ -256,5 +257,5 @@ async def _guardians(tx: Transaction, incident: Incident, channel: str, selectio
 
 async def _bar(tx: Transaction, incident: Incident, *, actor: str) -> None:
     await barring.bar(
-        tx, subject=incident.code, condition=_COMPROMISED, params={"incident": incident.id}, actor=actor
+        tx, subject=incident.code, condition=COMPROMISED, params={"incident": incident.id}, actor=actor
     )

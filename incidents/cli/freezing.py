@@ -23,6 +23,7 @@ from notifier.cli.identity import identify
 from notifier.clock import from_instant, to_instant
 from notifier.errors import BadInput
 from notifier.release import revise
+from notifier.usual import read_steps
 from notifier.words import amount, persons
 
 app = typer.Typer()
@@ -180,6 +181,15 @@ def announce(
     every: Annotated[int, typer.Option(min=0, help="Minutes from wave to wave.")] = 0,
     window: Annotated[str, typer.Option(help="Hours of the recipient's day, such as 08:00-21:00.")] = "",
     deadline: Annotated[str, typer.Option(help="By when everybody is to be told, with its zone.")] = "",
+    then: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A later step, in order: CHANNEL:WHEN[:HOURS], such as sms:unreached or"
+            " email:unacknowledged:48. `none` for none; else the usual ones for the channels set up."
+        ),
+    ] = None,
+    sms_hours: Annotated[str, typer.Option(help="When texts go, by the reader's clock.")] = "08:00-21:00",
+    sms_any_time: Annotated[str, typer.Option(help="Texts go at any hour; say why.")] = "",
 ) -> None:
     """Draft an announcement to a frozen audience. Preflight and approval come next."""
     app = application(context)
@@ -193,6 +203,9 @@ def announce(
             "wave_every_minutes": every,
             "window": _window(window),
             "deadline": _instant("--deadline", deadline),
+            "steps": [step.model_dump(mode="json") for step in read_steps(then, app.settings)],
+            "sms_window": None if sms_any_time else _window(sms_hours),
+            "sms_any_time": sms_any_time,
         }
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
@@ -241,7 +254,7 @@ def _window(written: str) -> dict[str, str] | None:
         return None
     opens, dash, closes = written.partition("-")
     if not dash:
-        raise BadInput("--window is no pair of times", advice="Write it like 08:00-21:00.")
+        raise BadInput("hours are no pair of times", advice="Write them like 08:00-21:00.")
     return {"from": opens.strip(), "to": closes.strip()}
 
 

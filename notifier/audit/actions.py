@@ -39,6 +39,8 @@ class AuditAction(StrEnum):
     ANNOUNCEMENT_CLOSED = "announcement:closed"
     LOCALE_APPROVED = "locale:approved"
     PREVIEWED = "notice:previewed"
+    STEP_TAKEN = "announcement:step:taken"
+    STEP_SKIPPED = "announcement:step:skipped"
     WAVE_ADVANCED = "wave:advanced"
     WAVE_STARTED = "wave:started"
     HOLD_OPENED = "hold:opened"

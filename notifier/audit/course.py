@@ -137,6 +137,8 @@ class Course:
             self._announced(facts).paused = _CONTROLS[AuditAction(action)]
         elif action == AuditAction.ATTEMPTS_OPENED:
             self._opened(facts)
+        elif action == AuditAction.STEP_TAKEN:
+            self._announced(facts).planned += _number(facts.get("count"))
         elif action == AuditAction.DELIVERIES_CANCELLED:
             about = self._announced(facts)
             about.rest_cancelled = self._place

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from notifier.audit import checks, ends, said
+from notifier.audit import checks, ends, said, steps
 from notifier.audit.course import Course
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
@@ -40,7 +40,8 @@ async def verify(
     marks = _marks(report, high_water, memory)
     async with store.read() as tx:
         with Course() as course:
-            wanted = checks.COMMITMENTS.union(ends.WANTED, said.WANTED, *(check.wanted for check in also))
+            ours = (ends.WANTED, said.WANTED, steps.WANTED)
+            wanted = checks.COMMITMENTS.union(*ours, *(check.wanted for check in also))
             replay = Replay(tx, report, verifier, course=course, marks=marks, wanted=wanted, watch=watch)
             await replay.run()
             report.size, report.root = replay.tree.size, replay.tree.root().hex()
@@ -58,6 +59,7 @@ async def verify(
             await ends.holds(tx, report, course)
             await said.announcements(tx, report, replay.kept)
             await ends.approvals(tx, report, replay.kept)
+            await steps.steps(tx, report, replay.kept)
             await said.locales(tx, report, replay.kept)
             for check in also:
                 await check.run(tx, report, replay.kept)

@@ -344,4 +344,8 @@ def _plan(now: Announcement) -> str:
         said.append(f"between {plan.window.opens:%H:%M} and {plan.window.closes:%H:%M} where the reader is")
     if plan.deadline:
         said.append(f"done by {when(plan.deadline)}")
+    if plan.steps:
+        said.append(f"then {', '.join(step.written() for step in plan.steps)}")
+    if plan.sms_any_time:
+        said.append("texts at any hour")
     return "; ".join(said)

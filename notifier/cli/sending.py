@@ -41,7 +41,8 @@ async def _status(app: Application, code: str) -> None:
         limit = 0 if app.settings.drill else allowed_rate(app.settings.email.relays)
         ahead = await forecast(tx, announcement.id, limit=limit)
         waves = await tx.rows(
-            "SELECT number, people, state, start_at FROM wave WHERE announcement_id = :id ORDER BY number",
+            "SELECT number, people, state, start_at FROM wave WHERE announcement_id = :id AND step = 0"
+            " ORDER BY number",
             id=announcement.id,
         )
         waiting = [row for row in await open_holds(tx) if row.code == code]
@@ -57,6 +58,8 @@ async def _status(app: Application, code: str) -> None:
         "needs_repair": account.needs_repair,
         "excluded": account.excluded,
         "not_released": account.not_released,
+        "steps_ahead": account.steps_ahead,
+        "offered": account.offered,
         "unaccounted": account.unaccounted,
         "untold": asdict(missed),
         "remaining": ahead.remaining,
@@ -106,6 +109,8 @@ def account_table(account: Account) -> Table:
     for state, count in sorted(account.deliveries.items(), key=lambda item: -item[1]):
         table.add_row(state, f"{count:,}")
     for label, count in (
+        ("next step of the plan to come", account.steps_ahead),
+        ("banner waits for a sign-in", account.offered),
         ("needs another channel", account.needs_channel),
         ("needs repair", account.needs_repair),
         ("excluded", account.excluded),

@@ -22,7 +22,7 @@ from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
-from notifier.words import amount
+from notifier.words import amount, persons
 
 _SENDING_HOLDS = (
     *PAUSES,
@@ -338,6 +338,11 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
         )
     account = await reckon(tx, announcement.id)
     waiting = await doubt.undecided(tx, announcement.id)
+    if account.steps_ahead:
+        raise Conflict(
+            f"the channel plan of {code} is not at its end for {persons(account.steps_ahead)}",
+            advice=f"Wait; `notifier announcements status {code}` says what is to come.",
+        )
     if still_open := account.open - account.deliveries.get(State.HELD, 0) + waiting:
         raise Conflict(
             f"still open in {code}: {amount(still_open, 'delivery')}",
@@ -346,6 +351,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             if waiting
             else f"Wait; see `notifier announcements status {code}`.",
         )
+    await _withdraw_banners(tx, announcement)
     outcomes = await _outcomes(tx, announcement.id)
     await tx.write(
         "UPDATE announcement SET state = 'closed', closed_at = :now WHERE id = :id",
@@ -354,6 +360,8 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     # A relay that never took another message leaves its hold open: nobody need be alerted any more.
     await end_holds(tx, announcement.id, kinds=_SENDING_HOLDS, actor=f"operator:{operator}")
     counts = {state: count for state, count in account.deliveries.items() if count}
+    if account.offered:
+        counts["offered"] = account.offered
     tx.record(
         Event(
             AuditAction.ANNOUNCEMENT_CLOSED,
@@ -368,6 +376,18 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
         )
     )
     return counts
+
+
+async def _withdraw_banners(tx: Transaction, announcement: Row[Any]) -> None:
+    """Take back the banners that nobody has come to see."""
+    taken = await tx.write(
+        "UPDATE delivery SET state = 'cancelled', changed_at = :now WHERE announcement_id = :id"
+        " AND channel = 'banner' AND state = 'planned'",
+        {"id": announcement.id, "now": tx.now_us()},
+    )
+    if taken:
+        facts = {"announcement": announcement.code, "cancelled": taken, "held": 0}
+        tx.record(Event(AuditAction.DELIVERIES_CANCELLED, facts))
 
 
 async def _outcomes(tx: Transaction, announcement_id: int) -> CompactRange:

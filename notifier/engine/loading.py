@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Row
 
 from notifier import notices
+from notifier.acknowledgements import ACKNOWLEDGED
 from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.engine.attempts import RELAY_DOWN
@@ -117,17 +118,27 @@ class Loader:
             )
         return [row.id for row in rows]
 
-    async def prepare(self, ids: Sequence[int], now: int, window: Window | None = None) -> Part:
+    async def prepare(
+        self,
+        ids: Sequence[int],
+        now: int,
+        window: Window | None = None,
+        *,
+        required: Collection[int] = (),
+    ) -> Part:
         """Return the messages of these deliveries, those that end or are held instead, and those whose
         readers are outside their ``window`` at this moment or have an earlier notice on its way.
+
+        Later steps of the channel plan end where the reader has acknowledged, but for the ``required`` ones.
         """
         async with self._store.read() as tx:
             source = tx.recordset("ids", "v", id="bigint")
             rows = await tx.rows(
-                "SELECT d.id, d.reference, d.state, d.attempts, d.message_date, d.signature, "
+                "SELECT d.id, d.reference, d.step, d.state, d.attempts, d.message_date, d.signature, "
                 "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
                 "n.sealed, n.dictionary_id, n.digest, p.site, "
                 "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point, "
+                f"CASE WHEN d.step > 0 AND {ACKNOWLEDGED} THEN 1 ELSE 0 END AS acknowledged, "
                 f"CASE WHEN d.attempts > 0 THEN 'told' ELSE {BEFORE} END AS before, "
                 f"CASE WHEN d.attempts > 0 THEN (SELECT count(*) {_TRIES}) ELSE 0 END AS tries, "
                 f"CASE WHEN d.attempts > 0 THEN (SELECT min(t.opened_at) {_TRIES}) END AS tried_since "
@@ -149,7 +160,7 @@ class Loader:
         part = Part([], [], [])
         rank = {delivery_id: place for place, delivery_id in enumerate(ids)}
         for row in sorted(rows, key=lambda row: rank[row.id]):
-            if ending := self._instead(row):
+            if ending := self._instead(row, required):
                 part.endings.append(ending)
                 continue
             if row.before == "waits":
@@ -164,7 +175,9 @@ class Loader:
                 part.endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, UNREADABLE))
         return part
 
-    def _instead(self, row: Row[Any]) -> Ending | None:
+    def _instead(self, row: Row[Any], required: Collection[int]) -> Ending | None:
+        if row.acknowledged and row.step not in required:
+            return Ending(row.id, row.reference, row.member, State.SUPPRESSED, "acknowledged")
         if row.point != "usable":
             return Ending(row.id, row.reference, row.member, State.SUPPRESSED, f"contact-point-{row.point}")
         if row.wrapped is None:

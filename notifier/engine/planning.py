@@ -64,14 +64,14 @@ async def plan(tx: Transaction, announcement_id: int, *, batch_size: int) -> Pla
     caller records the release in the same transaction.
     """
     announcement = await tx.row(
-        "SELECT plan, audience_id, author FROM announcement WHERE id = :id", id=announcement_id
+        "SELECT plan, audience_id, author, steps FROM announcement WHERE id = :id", id=announcement_id
     )
     if announcement is None:
         raise NotFound("no such announcement")
     if await tx.scalar("SELECT count(*) FROM wave WHERE announcement_id = :id", id=announcement_id):
         raise Conflict("the announcement is already planned")
     people = await tx.scalar("SELECT count(*) FROM notice WHERE announcement_id = :id", id=announcement_id)
-    if not people:
+    if not people and not announcement.steps:
         raise Conflict("the announcement has no notice to send", advice="Run its preflight first.")
     details = plain(announcement.plan)
     waves = _waves(details, people, tx.now_us())

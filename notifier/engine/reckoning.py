@@ -6,16 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from notifier.deliveries import State
+from notifier.standing import ASIDE, LOST, OFFERED, RANKED, STEPS_AHEAD
 from notifier.store import Transaction
 
 NOTIFIED = (State.ACCEPTED, State.DELIVERED)
 PENDING = (State.PLANNED, State.HANDING_OVER, State.DEFERRED, State.UNKNOWN, State.HELD)
 UNREACHABLE = (State.BOUNCED, State.REJECTED, State.SUPPRESSED, State.EXPIRED)
+_GROUPS = {
+    "needs-channel": "needs_channel",
+    "needs-repair": "needs_repair",
+    "excluded": "excluded",
+    "not-released": "not_released",
+    "steps-ahead": "steps_ahead",
+    OFFERED: "offered",
+}
 
 
 @dataclass(frozen=True)
 class Account:
-    """The people of one announcement, each counted once. The parts sum to ``people``."""
+    """The people of one announcement, each counted once by the best of what was sent to them. The parts sum
+    to ``people``.
+    """
 
     people: int
     deliveries: Mapping[str, int] = field(default_factory=dict)
@@ -25,6 +36,10 @@ class Account:
     excluded: int = 0
     not_released: int = 0
     """Due a notice that has not been released yet."""
+    steps_ahead: int = 0
+    """Reached by nothing yet, and the channel plan is not at its end."""
+    offered: int = 0
+    """A banner waits for them to sign in, and nothing else has reached them or is on its way."""
 
     @property
     def notified(self) -> int:
@@ -34,11 +49,11 @@ class Account:
     @property
     def open(self) -> int:
         """People for whom something may still happen by itself or by a decision."""
-        return sum(self.deliveries.get(state, 0) for state in PENDING)
+        return sum(self.deliveries.get(state, 0) for state in PENDING) + self.steps_ahead
 
     @property
     def unreachable(self) -> int:
-        """People for whom this channel is exhausted."""
+        """People for whom the channel plan is exhausted."""
         return sum(self.deliveries.get(state, 0) for state in UNREACHABLE)
 
     @property
@@ -50,40 +65,37 @@ class Account:
     def unaccounted(self) -> int:
         """People nobody can say anything about: must be 0."""
         known = sum(self.deliveries.values()) + self.needs_channel + self.needs_repair + self.excluded
-        return self.people - known - self.not_released
+        return self.people - known - self.not_released - self.steps_ahead - self.offered
+
+
+_BEST = f"(SELECT min({RANKED}) FROM delivery d WHERE d.member_id = m.id AND d.announcement_id = a.id)"
+_STANDING = (
+    f"CASE WHEN q.best < '{LOST}' THEN substr(q.best, 3) WHEN m.state = 'excluded' THEN 'excluded'"
+    f" WHEN {STEPS_AHEAD} AND NOT {ASIDE} THEN 'steps-ahead'"
+    " WHEN q.best IS NOT NULL THEN substr(q.best, 3)"
+    " WHEN m.state = 'needs-channel' THEN 'needs-channel'"
+    f" WHEN {ASIDE} THEN 'needs-repair' WHEN a.released_at IS NULL THEN 'not-released' ELSE '' END"
+)
 
 
 async def reckon(tx: Transaction, announcement_id: int) -> Account:
     """Count every person of the announcement's audience exactly once."""
-    announcement = await tx.row(
-        "SELECT a.released_at, u.people, a.audience_id FROM announcement a "
-        "JOIN audience u ON u.id = a.audience_id WHERE a.id = :id",
+    people = await tx.scalar(
+        "SELECT u.people FROM announcement a JOIN audience u ON u.id = a.audience_id WHERE a.id = :id",
         id=announcement_id,
-    )
-    if announcement is None:
-        return Account(0)
-    rows = await tx.rows(
-        "SELECT m.state AS member, d.state AS delivery, "
-        "CASE WHEN s.id IS NULL THEN 0 ELSE 1 END AS repair, count(*) AS people "
-        "FROM audience_member m LEFT JOIN delivery d ON d.member_id = m.id AND d.announcement_id = :id "
-        "AND d.occasion = 'first' "
-        "LEFT JOIN set_aside s ON s.member_id = m.id AND s.announcement_id = :id AND NOT s.repaired "
-        "WHERE m.audience_id = :audience GROUP BY m.state, d.state, "
-        "CASE WHEN s.id IS NULL THEN 0 ELSE 1 END",
-        id=announcement_id,
-        audience=announcement.audience_id,
     )
     deliveries: dict[str, int] = {}
-    needs_channel = needs_repair = excluded = not_released = 0
-    for row in rows:
-        if row.delivery is not None:
-            deliveries[row.delivery] = deliveries.get(row.delivery, 0) + row.people
-        elif row.member == "excluded":
-            excluded += row.people
-        elif row.member == "needs-channel":
-            needs_channel += row.people
-        elif row.repair:
-            needs_repair += row.people
-        elif announcement.released_at is None:
-            not_released += row.people
-    return Account(announcement.people, deliveries, needs_channel, needs_repair, excluded, not_released)
+    groups: dict[str, int] = {}
+    for row in await tx.rows(
+        f"SELECT {_STANDING} AS standing, count(*) AS people FROM"
+        f" (SELECT a.id AS announcement_id, m.id AS member_id, {_BEST} AS best FROM announcement a"
+        " JOIN audience_member m ON m.audience_id = a.audience_id WHERE a.id = :id) AS q"
+        " JOIN announcement a ON a.id = q.announcement_id JOIN audience_member m ON m.id = q.member_id"
+        " GROUP BY 1",
+        id=announcement_id,
+    ):
+        if group := _GROUPS.get(row.standing):
+            groups[group] = row.people
+        elif row.standing:
+            deliveries[row.standing] = row.people
+    return Account(int(people or 0), deliveries, **groups)

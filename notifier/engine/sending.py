@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -62,6 +63,12 @@ def window_of(plan: dict[str, object], channel: str = "email") -> Window | None:
     return Window(time.fromisoformat(raw["from"]), time.fromisoformat(raw["to"]))
 
 
+def required_steps(plan: dict[str, Any]) -> frozenset[int]:
+    """Return the later steps that an acknowledgement does not make superfluous."""
+    steps = plan.get("steps") or ()
+    return frozenset(number for number, step in enumerate(steps, start=1) if step.get("required"))
+
+
 class BatchRun:
     """One run over one leased batch."""
 
@@ -89,6 +96,7 @@ class BatchRun:
         self._stop = stop
         self._back_off = BackOff(settings.retry_first_seconds, settings.retry_longest_seconds)
         self._window = window_of(lease.plan, lease.channel)
+        self._required = required_steps(lease.plan)
         deadline = lease.plan.get("deadline", 0)
         self._deadline = deadline if isinstance(deadline, int) else 0
         self._draw = random.Random()  # noqa: S311 - jitter, not a secret
@@ -142,7 +150,7 @@ class BatchRun:
             halted = self._halted()
             if not halted and not ready and ids:
                 part = [ids.popleft() for _ in range(min(low, len(ids)))]
-                loaded = await self._loader.prepare(part, self._now(), self._window)
+                loaded = await self._loader.prepare(part, self._now(), self._window, required=self._required)
                 ready.extend(loaded.prepared)
                 self._endings += loaded.endings
                 if loaded.later:

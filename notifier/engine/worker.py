@@ -69,6 +69,8 @@ class Parts:
     """Runs the audit trail's sequencer until told to stop."""
     settle_receipts: Callable[[], Awaitable[object]]
     """Lets receipts count that came before the answers to their hand-overs."""
+    escalate: Callable[[Callable[[], bool]], Awaitable[object]]
+    """Goes with people through the later steps of their plans, until done or told to stop."""
     raise_alerts: Callable[[], Awaitable[int]]
     rolled_back: Callable[[], Awaitable[bool]]
     """Says whether the store is older than what has been published of its log: a restored backup."""
@@ -94,6 +96,7 @@ class Worker:
         )
         self._looking = asyncio.Lock()
         self._tidying = asyncio.Lock()
+        self._escalating = asyncio.Lock()
         self._failure: NotifierError | None = None
         self._running: set[int] = set()
         self._rounds = Rounds(time.monotonic)
@@ -145,7 +148,7 @@ class Worker:
                 stopping.cancel()
                 await sending
                 self._timers.pause()
-                async with self._looking, self._tidying:
+                async with self._looking, self._tidying, self._escalating:
                     self._timers.shutdown(wait=False)  # It would cut off what a job is writing.
                 await asyncio.gather(watching, sequencing)
         if self._failure is not None:
@@ -204,6 +207,7 @@ class Worker:
         self._timers.add_job(self._due, "date", id="due")
         self._timers.add_job(self._keep_place, "interval", seconds=_LEASES_EVERY, id="place")
         self._timers.add_job(self._leases, "interval", seconds=_LEASES_EVERY, id="leases")
+        self._timers.add_job(self._escalate, "interval", seconds=_LEASES_EVERY, id="steps")
         self._timers.add_job(self._hygiene, "interval", seconds=_HYGIENE_EVERY, id="hygiene")
         self._timers.add_job(self._hygiene, "date", id="hygiene-now")
         self._timers.start()
@@ -263,6 +267,14 @@ class Worker:
         retry = int(parts.settings.retry_first_seconds * SECOND)
         await recovery.replay(parts.store, self._spills, retry_us=retry)
         await recovery.free_idle(parts.store, quarantine_seconds=parts.settings.quarantine_seconds)
+
+    async def _escalate(self) -> None:
+        """Go on with those whom nothing has reached yet, unless nothing may be sent."""
+        if self._escalating.locked():
+            return
+        async with self._escalating:
+            if not self._must_not_send():
+                await self._rounds.attempt("steps", lambda: self._parts.escalate(self._must_not_send))
 
     async def _hygiene(self) -> None:
         """Cancel what a cancelled announcement still holds; alert about holds nobody has taken."""

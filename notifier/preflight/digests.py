@@ -11,7 +11,8 @@ from notifier.store import Transaction
 async def used_locales(tx: Transaction, announcement_id: int) -> list[str]:
     """List the locales that the notices of an announcement are written in."""
     rows = await tx.rows(
-        "SELECT DISTINCT locale FROM notice_dictionary WHERE announcement_id = :id ORDER BY locale",
+        "SELECT DISTINCT locale FROM notice_dictionary WHERE announcement_id = :id AND channel = 'email'"
+        " ORDER BY locale",
         id=announcement_id,
     )
     return [row.locale for row in rows]

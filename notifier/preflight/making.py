@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +99,10 @@ class Recipe:
     email: EmailSettings
     folders: tuple[Path, ...]
     dictionaries: Mapping[tuple[str, str], Dictionary] = field(default_factory=dict)
+
+    def reminding(self) -> Recipe:
+        """Return what reminders are made from: the same, said to be a reminder."""
+        return replace(self, facts={**self.facts, "reminder": True})
 
     @property
     def texts(self) -> frozenset[str]:
@@ -199,7 +203,9 @@ class Maker:
             raise SetAsideError("missing-variables", f"the notice needs {', '.join(missing.names)}") from None
         except UnsafeText as unsafe:
             raise SetAsideError("unsafe-text", str(unsafe)) from None
-        dictionary = self._recipe.dictionaries[reader.locale, member.variant]
+        dictionary = self._recipe.dictionaries.get((reader.locale, member.variant))
+        if dictionary is None:
+            raise SetAsideError("missing-variables")
         self._check_lines(rendered, reader, neighbours)
         for found in check_message(
             message, recipient=wire, fields=dictionary.fields, drill=self._recipe.drill

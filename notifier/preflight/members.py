@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -73,16 +73,7 @@ async def set_aside(store: Store, announcement_id: int) -> AsyncIterator[list[Me
 
 
 async def _members(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Member]:
-    detailed = [row.customer_id for row in rows if row.details is not None]
-    own: dict[int, list[bytes]] = defaultdict(list)
-    if detailed:
-        source = tx.recordset("ids", "v", id="bigint")
-        for found in await tx.rows(
-            f"SELECT p.customer_id, p.value_index FROM {source} JOIN contact_point p ON p.customer_id = v.id"
-            " WHERE p.channel = 'email'",
-            ids=orjson.dumps([{"id": one} for one in detailed]).decode(),
-        ):
-            own[found.customer_id].append(bytes(found.value_index))
+    own = await own_addresses(tx, [row.customer_id for row in rows if row.details is not None])
     return [
         Member(
             row.id,
@@ -102,3 +93,17 @@ async def _members(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Member]:
         )
         for row in rows
     ]
+
+
+async def own_addresses(tx: Transaction, customers: Sequence[int]) -> Mapping[int, Sequence[bytes]]:
+    """Return the blind indexes of these people's e-mail addresses."""
+    own: dict[int, list[bytes]] = defaultdict(list)
+    if customers:
+        source = tx.recordset("ids", "v", id="bigint")
+        for found in await tx.rows(
+            f"SELECT p.customer_id, p.value_index FROM {source} JOIN contact_point p ON p.customer_id = v.id"
+            " WHERE p.channel = 'email'",
+            ids=orjson.dumps([{"id": one} for one in customers]).decode(),
+        ):
+            own[found.customer_id].append(bytes(found.value_index))
+    return own

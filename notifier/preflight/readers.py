@@ -32,8 +32,10 @@ class Member(NamedTuple):
     usable: bool
     holder: str
     holder_wrapped: bytes | None
-    own: tuple[bytes, ...] = ()
+    own: tuple[bytes, ...]
     """Blind indexes of all e-mail addresses of the person; loaded where there are details."""
+    holder_customer: bytes | None = None
+    """The row of whoever has the contact point, where it is another one and asked for."""
 
 
 class Reader(NamedTuple):
@@ -46,7 +48,8 @@ class Reader(NamedTuple):
     """The contact point; empty where the notice is shown in the service."""
     locale: str
     details: Mapping[str, Any]
-    customer: Mapping[str, Any]
+    holder: Mapping[str, Any]
+    """What is known of whoever has the contact point, where it was asked for; else of the reader."""
 
     @property
     def addressee(self) -> str:
@@ -104,6 +107,8 @@ def open_reader(
             if member.holder != member.person and member.holder_wrapped is not None:
                 holder = keys.subject(member.holder, member.holder_wrapped)
             recipient = holder.open(member.point, b"contact_point").decode()
+            if member.holder_customer is not None:
+                customer = orjson.loads(holder.open(member.holder_customer, b"customer"))
         details = orjson.loads(subject.open(member.details, b"member")) if member.details else {}
     except (StoreError, ValueError):
         raise SetAsideError("unreadable") from None

@@ -24,7 +24,8 @@ def own_templates(settings: Settings) -> tuple[Path, ...]:
 async def recipe_for(tx: Transaction, announcement: Announcement, settings: Settings, keys: Keys) -> Recipe:
     """Put together what notices are made from, with the dictionaries that are in the store."""
     rows = await tx.rows(
-        "SELECT id, locale, variant, content FROM notice_dictionary WHERE announcement_id = :id",
+        "SELECT id, locale, variant, content FROM notice_dictionary WHERE announcement_id = :id"
+        " AND channel = 'email'",
         id=announcement.id,
     )
     return Recipe(

@@ -155,6 +155,7 @@ class Edition:
             "code": Unbroken(clean(str(facts.get("code", "")))),
             "kind": str(facts.get("kind", "first")),
             "drill": bool(facts.get("drill", False)),
+            "reminder": bool(facts.get("reminder", False)),
             "locale": self.locale,
             "dir": "rtl" if self.rtl else "ltr",
             "occurred": self._occurrence(facts.get("occurred", {})),

@@ -30,6 +30,7 @@ COLUMN = {
     "affected_act": "kind",
     "receipt": "reason",
     "audience_exposure": "categories",
+    "skipped_step": "reason",
 }
 
 
@@ -41,6 +42,7 @@ RECEIPT = (
     "INSERT INTO receipt (source, key, delivery_id, attempt, kind, received_at, code, enhanced, reason, was, "
     "became, late, event_id) VALUES ('email', 'k', 1, 1, 'delivered', 0, 0, '', '', '', '', false, '')"
 )
+SKIPPED = "INSERT INTO skipped_step (announcement_id, member_id, step, reason, at) VALUES (1, 1, 1, '', 0)"
 
 
 @pytest.fixture
@@ -59,6 +61,7 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
         with closing(sqlite3.connect(str(store.engine.url.database))) as plain:  # Foreign keys are off.
             plain.execute(ATTEMPT)
             plain.execute(RECEIPT)
+            plain.execute(SKIPPED)
             plain.commit()
         return store
     async with store.begin() as tx:
@@ -66,6 +69,9 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
         await tx.housekeep(ATTEMPT)
         await tx.housekeep("ALTER TABLE receipt DROP CONSTRAINT receipt_delivery_id_fkey")
         await tx.housekeep(RECEIPT)
+        for column in ("announcement_id", "member_id"):
+            await tx.housekeep(f"ALTER TABLE skipped_step DROP CONSTRAINT skipped_step_{column}_fkey")
+        await tx.housekeep(SKIPPED)
     return store
 
 

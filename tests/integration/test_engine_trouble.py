@@ -157,7 +157,7 @@ async def test_no_hold_is_opened_for_what_was_cancelled(store: Store, keys: Keys
     async with store.begin() as tx:
         await control.cancel(tx, world.CODE, operator="ben", reason="test")
     sender = Worker(parts(store, keys, ScriptedChannel(), tmp_path))
-    await sender._heed(announcement, BatchResult(0, "relay-down"))
+    await sender._heed(batches.Lease(1, announcement, world.CODE, {}, ""), BatchResult(0, "relay-down"))
     async with store.read() as tx:
         assert await tx.scalar("SELECT count(*) FROM hold") == 0
 

@@ -52,6 +52,10 @@ async def _quiet() -> int:
     return 0
 
 
+async def _nothing_ahead(_stop: object) -> None:
+    return None
+
+
 async def _never() -> bool:
     return False
 
@@ -74,6 +78,7 @@ def parts(
         refused=_none,
         sequence=lambda stop: sequencer.run(stop, 0.05),
         settle_receipts=_quiet,
+        escalate=_nothing_ahead,
         raise_alerts=_quiet,
         rolled_back=_never,
     )

@@ -8,6 +8,7 @@ each), so that one portable LIKE finds a member.
 
 from sqlmodel import SQLModel
 
+from notifier.store.tables.acknowledgements import Acknowledgement
 from notifier.store.tables.announcements import (
     Announcement,
     Approval,
@@ -57,6 +58,7 @@ metadata = SQLModel.metadata
 __all__ = [
     "Account",
     "AccountContact",
+    "Acknowledgement",
     "Announcement",
     "Approval",
     "Attempt",

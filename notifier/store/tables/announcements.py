@@ -28,7 +28,9 @@ class Announcement(SQLModel, table=True):
     facts: dict[str, Any] = json(default_factory=dict)
     """What the notice says, per section: the same for everybody."""
     plan: dict[str, Any] = json(default_factory=dict)
-    """Start, canary, waves, send window, deadline."""
+    """Start, canary, waves, send window, deadline, and the later steps of the channel plan."""
+    steps: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How many later steps the plan has."""
     author: str
     editors: str | None = None
     """Who else wrote what it says or when, as `` ben carol ``: none of them can approve it."""

@@ -1,0 +1,171 @@
+"""The people for whom a step is due now, with all that their notice of it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from notifier import plans
+from notifier.announcements import Announcement
+from notifier.escalation import choosing, conditions
+from notifier.plans import MANDATORY_KIND, When
+from notifier.preflight import members
+from notifier.preflight.readers import Member
+from notifier.store import Transaction
+from notifier.suppressions import LegalClass
+
+
+@dataclass(frozen=True, slots=True)
+class Compromised:
+    """What must not be used in one matter: a condition on a member ``m`` and a contact point ``p``."""
+
+    condition: str = "false"
+    values: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody for whom a step is due."""
+
+    id: int
+    uid: str
+    customer_id: int
+    time_zone: str
+    point_id: int | None
+    why_not: str
+    """Why the step cannot be gone with them; empty where it can."""
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of one announcement, as it is asked for."""
+
+    announcement: Announcement
+    number: int
+    compromised: Compromised
+    until: int
+    """The instant now, less the step's waiting time."""
+
+    @property
+    def planned(self) -> plans.Step:
+        """The step as the plan has it."""
+        return self.announcement.plan.steps[self.number - 1]
+
+    @property
+    def channel(self) -> str:
+        """The step's channel."""
+        return self.planned.channel
+
+    @property
+    def occasion(self) -> str:
+        """The occasion of its notices."""
+        return self.announcement.plan.occasion(self.number)
+
+    @property
+    def corrects(self) -> str:
+        """The code of the announcement that this one corrects."""
+        return str(self.announcement.facts.get("corrects", ""))
+
+    def condition(self) -> str:
+        """Return the condition on ``m`` under which it is due."""
+        return conditions.due(self.announcement.plan.steps, self.number)
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters of its conditions."""
+        return {
+            "id": self.announcement.id,
+            "audience": self.announcement.audience_id,
+            "step": self.number,
+            "until": self.until,
+        }
+
+
+async def due(tx: Transaction, step: Step, *, after: int, most: int) -> list[Candidate]:
+    """Return up to ``most`` people for whom a step is due, in the order of the audience, behind ``after``."""
+    rows = await tx.rows(_query(step), **_values(step), after=after, most=most)
+    own: Mapping[int, Sequence[bytes]] = {}
+    if step.channel == "email":
+        own = await members.own_addresses(tx, [row.customer_id for row in rows if row.details is not None])
+    return [_candidate(row, tuple(own.get(row.customer_id, ()))) for row in rows]
+
+
+async def still(tx: Transaction, step: Step, ids: Sequence[int]) -> set[int]:
+    """Return for whom of these people the step is due at this moment."""
+    source = tx.recordset("ids", "v", id="bigint")
+    values = {name: value for name, value in step.values().items() if name != "audience"}
+    rows = await tx.rows(
+        f"SELECT m.id FROM {source} JOIN audience_member m ON m.id = v.id JOIN announcement a ON a.id = :id"
+        f" WHERE {step.condition()}",
+        ids=orjson.dumps([{"id": one} for one in ids]).decode(),
+        **values,
+    )
+    return {row.id for row in rows}
+
+
+def _query(step: Step) -> str:
+    if step.channel == "banner":
+        chosen, why = "NULL", "''"
+    else:
+        mandatory = step.announcement.kind == MANDATORY_KIND
+        legal = LegalClass.MANDATORY if mandatory else LegalClass.VOLUNTARY
+        chosen, why = choosing.point(step.compromised.condition, legal, reminder=step.occasion != "first")
+        why = f"CASE WHEN q.point_id IS NOT NULL THEN '' ELSE {why} END"
+    if step.planned.when is When.AS_BEFORE:
+        why = f"CASE WHEN NOT {conditions.WAS_TOLD} THEN 'not-sent-before' ELSE {why} END"
+    # The plus keeps SQLite on the primary key, in whose order the chunks come.
+    inner = (
+        f"SELECT m.id, {chosen} AS point_id FROM audience_member m JOIN customer c ON c.id = m.customer_id"
+        " JOIN announcement a ON a.id = :id WHERE +m.audience_id = :audience AND m.id > :after"
+        f" AND {step.condition()} ORDER BY m.id LIMIT :most"
+    )
+    return (
+        f"SELECT m.id, m.uid, m.customer_id, m.time_zone, m.variant, m.locale, m.categories,"
+        f" m.new_categories, m.sealed AS details, c.uid AS person, c.sealed AS customer, k.wrapped,"
+        f" q.point_id, {why} AS why_not, p.sealed AS point, h.uid AS holder, hk.wrapped AS holder_wrapped,"
+        " CASE WHEN h.id <> c.id THEN h.sealed END AS holder_customer"
+        f" FROM ({inner}) AS q JOIN audience_member m ON m.id = q.id JOIN customer c ON c.id = m.customer_id"
+        " LEFT JOIN subject_key k ON k.customer_id = c.id LEFT JOIN contact_point p ON p.id = q.point_id"
+        " LEFT JOIN customer h ON h.id = p.customer_id"
+        " LEFT JOIN subject_key hk ON hk.customer_id = p.customer_id ORDER BY m.id"
+    )
+
+
+def _values(step: Step) -> dict[str, Any]:
+    values = step.values()
+    if step.channel != "banner":
+        values |= {"channel": step.channel, **(step.compromised.values or {})}
+    if step.planned.when is When.AS_BEFORE:
+        values |= {"corrects": step.corrects, "channel": step.channel}
+    return values
+
+
+def _candidate(row: Any, own: tuple[bytes, ...]) -> Candidate:
+    return Candidate(
+        row.id,
+        row.uid,
+        row.customer_id,
+        row.time_zone,
+        row.point_id,
+        row.why_not,
+        Member(
+            row.id,
+            row.variant,
+            row.locale,
+            row.categories,
+            row.new_categories,
+            row.details,
+            row.person,
+            row.customer,
+            row.wrapped,
+            row.point,
+            usable=True,
+            holder=row.holder or "",
+            holder_wrapped=row.holder_wrapped,
+            own=own,
+            holder_customer=row.holder_customer,
+        ),
+    )

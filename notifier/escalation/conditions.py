@@ -1,0 +1,81 @@
+"""For whom a step of the channel plan is due, as SQL over the members ``m`` of an announcement ``a``.
+
+Who is reached, or may still be by what is on its way, is not gone on with; a banner that nobody has seen
+reaches nobody and holds nothing up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.acknowledgements import ACKNOWLEDGED
+from notifier.deliveries import OPEN, State
+from notifier.plans import Step, When
+from notifier.precedence import MAY_HAVE_LEFT
+from notifier.standing import ASIDE, REACHABLE, listed
+
+_EARLIER = "delivery d WHERE d.member_id = m.id AND d.announcement_id = :id AND d.step < :step"
+_ARRIVED_OR_MAY = (
+    f"(d.state = '{State.DELIVERED}' OR (d.channel <> 'banner' AND d.state IN"
+    f" ({listed([*OPEN, State.ACCEPTED])})))"
+)
+_LOST = f"NOT EXISTS (SELECT 1 FROM {_EARLIER} AND {_ARRIVED_OR_MAY})"
+_WAITED = (
+    f"EXISTS (SELECT 1 FROM {_EARLIER} AND d.opened_at IS NOT NULL)"
+    f" AND NOT EXISTS (SELECT 1 FROM {_EARLIER} AND d.channel <> 'banner' AND d.state IN"
+    f" ({listed([*OPEN, State.ACCEPTED, State.DELIVERED])})"
+    " AND (d.opened_at IS NULL OR d.opened_at > :until))"
+)
+
+
+def resolved(step: int) -> str:
+    """Return the condition that a step was taken or skipped."""
+    return (
+        f"(EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id AND d.announcement_id = :id"
+        f" AND d.step = {step}) OR EXISTS (SELECT 1 FROM skipped_step k WHERE k.member_id = m.id"
+        f" AND k.announcement_id = :id AND k.step = {step}))"
+    )
+
+
+def due(steps: Sequence[Step], number: int) -> str:
+    """Return the condition under which step ``number`` (from 1) is due for a member ``m`` of ``a``.
+
+    Its parameters: ``id`` of the announcement, ``step``, and ``until``: the instant now, less the step's
+    waiting time. ``always`` steps ask for no time here; the caller counts it from the release.
+    """
+    step = steps[number - 1]
+    made = [REACHABLE, f"NOT {resolved(number)}", f"NOT {ASIDE}"]
+    if not step.required:
+        made.append(f"NOT {ACKNOWLEDGED}")
+    if step.when is When.ALWAYS or step.when is When.AS_BEFORE:
+        return " AND ".join(made)
+    # Whom nothing has reached goes through all such steps in their order.
+    lost = [
+        _LOST,
+        *(
+            resolved(place)
+            for place, earlier in enumerate(steps[: number - 1], start=1)
+            if earlier.when in {When.UNREACHED, When.UNACKNOWLEDGED}
+        ),
+    ]
+    if step.when is When.UNREACHED:
+        if step.after_hours:
+            lost.append(f"NOT EXISTS (SELECT 1 FROM {_EARLIER} AND d.changed_at > :until)")
+        return " AND ".join([*made, *lost])
+    waited = [
+        _WAITED,
+        *(
+            resolved(place)
+            for place, earlier in enumerate(steps[: number - 1], start=1)
+            if earlier.when is When.UNACKNOWLEDGED
+        ),
+    ]
+    return " AND ".join([*made, f"(({' AND '.join(lost)}) OR ({' AND '.join(waited)}))"])
+
+
+WAS_TOLD = (
+    "EXISTS (SELECT 1 FROM delivery d JOIN announcement o ON o.id = d.announcement_id"
+    " WHERE o.code = :corrects AND d.customer_id = m.customer_id AND d.channel = :channel"
+    f" AND ({MAY_HAVE_LEFT} OR d.state = '{State.BOUNCED}'))"
+)
+"""Of a member ``m``: the corrected announcement was sent to them on this channel."""

@@ -1,0 +1,171 @@
+"""Making the notices of a step: one workbench for each announcement, kept while it is under way."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from notifier import notices
+from notifier.announcements import Announcement
+from notifier.errors import BadInput
+from notifier.escalation.candidates import Candidate, Step
+from notifier.escalation.makers import LetterMaker, StepMaker, TextMaker
+from notifier.escalation.taking import Notice
+from notifier.keys import Keys
+from notifier.preflight.making import Maker, Recipe, new_dictionary
+from notifier.preflight.readers import SetAsideError, open_reader
+from notifier.preflight.recipe import recipe_for
+from notifier.rendering import MissingVariables
+from notifier.settings import Settings
+from notifier.store import Store
+
+_MAKERS: dict[str, Callable[[Recipe], StepMaker]] = {"sms": TextMaker, "letter": LetterMaker}
+
+
+class Workbench:
+    """Makes the notices of an announcement's later steps from its facts and the templates."""
+
+    def __init__(self, recipe: Recipe, announcement: Announcement, settings: Settings) -> None:
+        self._recipe = recipe
+        self._announcement = announcement
+        self._settings = settings
+        self._makers: dict[str, StepMaker] = {}
+        self._reminder: Maker | None = None
+        self._dictionaries: dict[tuple[str, str, str], tuple[int, bytes]] = {}
+
+    @classmethod
+    async def of(cls, store: Store, announcement: Announcement, settings: Settings, keys: Keys) -> Workbench:
+        """Read what an announcement's notices are made from."""
+        async with store.read() as tx:
+            return cls(await recipe_for(tx, announcement, settings, keys), announcement, settings)
+
+    async def prepare(self, store: Store, step: Step, people: Sequence[Candidate]) -> None:
+        """Make sure of the dictionaries for these people's notices: they are kept in the store."""
+        if step.channel == "email":
+            await self._prepare_reminders(store, people)
+            return
+        maker = self._maker(step.channel)
+        wanted = set()
+        for one in people:
+            try:
+                wanted.add((step.channel, maker.locale(one.member.locale), one.member.variant))
+            except BadInput:
+                continue  # Nobody can write to them in any language: they are skipped.
+        for channel, locale, variant in sorted(wanted - self._dictionaries.keys()):
+            try:
+                sample = b"\n" + maker.sample(locale, variant)
+            except (BadInput, MissingVariables):
+                continue
+            self._dictionaries[channel, locale, variant] = await self._keep(
+                store, channel, locale, variant, sample
+            )
+
+    async def _prepare_reminders(self, store: Store, people: Sequence[Candidate]) -> None:
+        """Do the same for e-mail: of most readers the first notice has made it."""
+        recipe = self._recipe
+        maker = self._reminder or Maker(recipe.reminding())
+        missing: dict[tuple[str, str], Candidate] = {}
+        for one in people:
+            try:
+                key = maker.locale(one.member.locale), one.member.variant
+            except BadInput:
+                continue
+            if key not in recipe.dictionaries:
+                missing.setdefault(key, one)
+        for (locale, variant), one in missing.items():
+            member = one.member
+            try:
+                _, message = maker.invented(locale, variant, member.categories, member.new_categories)
+            except (BadInput, MissingVariables):
+                continue
+            await self._keep(store, "email", locale, variant, new_dictionary(message))
+        if missing or self._reminder is None:
+            async with store.read() as tx:
+                self._recipe = await recipe_for(tx, self._announcement, self._settings, self._recipe.keys)
+            self._reminder = Maker(self._recipe.reminding())
+
+    async def _keep(
+        self, store: Store, channel: str, locale: str, variant: str, sample: bytes
+    ) -> tuple[int, bytes]:
+        """Return the dictionary of these notices as the store has it, ``sample`` where it had none."""
+        key = {"id": self._announcement.id, "channel": channel, "locale": locale, "variant": variant}
+        async with store.begin() as tx:
+            row = await tx.row(
+                "SELECT id, content FROM notice_dictionary WHERE announcement_id = :id"
+                " AND channel = :channel AND locale = :locale AND variant = :variant",
+                **key,
+            )
+            if row is None:
+                (row,) = await tx.housekeep(
+                    "INSERT INTO notice_dictionary (announcement_id, channel, locale, variant, content)"
+                    " VALUES (:id, :channel, :locale, :variant, :content) RETURNING id, content",
+                    {**key, "content": sample},
+                )
+        return row.id, bytes(row.content)
+
+    def make(self, step: Step, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
+        """Return each person's notice, or why they get none."""
+        if step.channel == "email":
+            return self._reminders(people)
+        maker = self._maker(step.channel)
+        made: list[tuple[Candidate, Notice | str]] = []
+        for one in people:
+            try:
+                made.append((one, one.why_not or self._one(step, maker, one)))
+            except SetAsideError as no:
+                made.append((one, no.finding.code))
+            except MissingVariables:
+                made.append((one, "missing-variables"))
+            except BadInput:
+                made.append((one, "unsafe-text"))
+        return made
+
+    def _maker(self, channel: str) -> StepMaker:
+        if channel not in self._makers:
+            self._makers[channel] = _MAKERS[channel](self._recipe)
+        return self._makers[channel]
+
+    def _one(self, step: Step, maker: StepMaker, one: Candidate) -> Notice:
+        keys = self._recipe.keys
+        reader = open_reader(keys, one.member, maker.locale, addressed=maker.addressed)
+        reference = secrets.token_hex(8).upper()
+        content = maker.content(reader, reference)
+        key = (step.channel, reader.locale, one.member.variant)
+        if key not in self._dictionaries:
+            raise SetAsideError("missing-variables")
+        number, dictionary = self._dictionaries[key]
+        packed = notices.pack(reader.recipient, content, dictionary)
+        return Notice(
+            reference,
+            reader.locale,
+            one.member.variant,
+            notices.keyed_digest(content, keys.index),
+            len(content),
+            reader.subject.seal(packed, notices.SEAL_CONTEXT),
+            number,
+        )
+
+    def _reminders(self, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
+        """Return the e-mail once more, said to be a reminder; made and checked like the first one."""
+        if self._reminder is None:
+            raise RuntimeError("the step was not prepared")
+        chosen = {one.id: one for one in people}
+        made, aside = self._reminder.chunk([one.member for one in people if not one.why_not])
+        done: list[tuple[Candidate, Notice | str]] = [(one, one.why_not) for one in people if one.why_not]
+        done += [(chosen[one.member], one.finding) for one in aside]
+        done += [
+            (
+                chosen[one.member],
+                Notice(
+                    one.reference,
+                    one.locale,
+                    chosen[one.member].member.variant,
+                    one.digest,
+                    one.size,
+                    one.sealed,
+                    one.dictionary,
+                ),
+            )
+            for one in made
+        ]
+        return done

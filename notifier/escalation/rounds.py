@@ -1,0 +1,118 @@
+"""Rounds over the released announcements: for each step of their plans, everybody for whom it is due."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from notifier.announcements import Announcement, announcement
+from notifier.engine.dispatch import Dispatcher
+from notifier.escalation import candidates
+from notifier.escalation.candidates import Candidate, Compromised, Step
+from notifier.escalation.making import Workbench
+from notifier.escalation.taking import Notice, take
+from notifier.keys import Keys
+from notifier.plans import When
+from notifier.settings import Settings
+from notifier.store import Store, Transaction
+
+CHUNK = 500
+IDLE_SHARE = 10
+"""A look that took a second is followed by ten in which nobody looks: looking is for nothing mostly."""
+
+Matter = Callable[[Transaction, Announcement], Awaitable[Compromised]]
+"""Says what must not be used in the matter that an announcement is about."""
+
+
+async def _nothing(_tx: Transaction, _announcement: Announcement) -> Compromised:
+    return Compromised()
+
+
+class Escalation:
+    """Goes with people through the channel plans. One process at a time does so: the worker."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        settings: Settings,
+        dispatcher: Dispatcher,
+        matter: Matter = _nothing,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+        self._dispatcher = dispatcher
+        self._matter = matter
+        self._monotonic = monotonic
+        self._benches: dict[int, Workbench] = {}
+        self._not_before: dict[int, float] = {}
+
+    async def round(self, *, stop: Callable[[], bool] = lambda: False) -> int:
+        """Go with everybody for whom a step is due, one step after the other; returns how many steps were
+        taken or skipped. ``stop`` is asked between chunks.
+        """
+        async with self._store.read() as tx:
+            rows = await tx.rows(
+                "SELECT id FROM announcement WHERE state = 'released' AND control = 'run' AND steps > 0"
+                " ORDER BY id"
+            )
+        ids = [row.id for row in rows]
+        self._benches = {one: bench for one, bench in self._benches.items() if one in ids}
+        done = 0
+        for one in ids:
+            began = self._monotonic()
+            if began < self._not_before.get(one, 0):
+                continue
+            gone = await self._through(one, stop)
+            done += gone
+            took = self._monotonic() - began
+            self._not_before[one] = 0 if gone else self._monotonic() + IDLE_SHARE * took
+        return done
+
+    async def _through(self, announcement_id: int, stop: Callable[[], bool]) -> int:
+        """Go through the steps of one plan, again and again until nothing more is due."""
+        done = 0
+        while not stop():
+            before = done
+            async with self._store.read() as tx:
+                about = await announcement(tx, announcement_id)
+            for number in range(1, len(about.plan.steps) + 1):
+                done += await self._step(about, number, stop)
+            if done == before:
+                break
+        return done
+
+    async def _step(self, about: Announcement, number: int, stop: Callable[[], bool]) -> int:
+        planned = about.plan.steps[number - 1]
+        async with self._store.read() as tx:
+            now = tx.now_us()
+            compromised = await self._matter(tx, about)
+        if planned.when is When.ALWAYS and (about.released_at or now) + planned.after > now:
+            return 0
+        step = Step(about, number, compromised, now - planned.after)
+        after = done = 0
+        while not stop():
+            async with self._store.read() as tx:
+                people = await candidates.due(tx, step, after=after, most=CHUNK)
+            if not people:
+                break
+            after = people[-1].id
+            made = await self._make(step, people)
+            async with self._store.begin() as tx:
+                taken = await take(tx, step, made, self._dispatcher)
+            done += taken.taken + taken.skipped
+            if len(people) < CHUNK:
+                break
+        return done
+
+    async def _make(self, step: Step, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
+        bench = self._benches.get(step.announcement.id)
+        if bench is None:
+            bench = await Workbench.of(self._store, step.announcement, self._settings, self._keys)
+            self._benches[step.announcement.id] = bench
+        await bench.prepare(self._store, step, people)
+        return await asyncio.to_thread(bench.make, step, people)

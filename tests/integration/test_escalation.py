@@ -1,0 +1,111 @@
+"""The later steps of the channel plan: who is gone on with, when, and how it is on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from notifier.audit.report import Report
+from notifier.errors import BadInput
+from notifier.keys import Keys
+from notifier.plans import SendPlan
+from notifier.store import Store
+from notifier.testing import FakeClock
+from tests.audiences import Someone
+from tests.integration.test_audit_verify import checked, damage
+from tests.journeys import DEAD, journey
+from tests.logs import Log
+
+ANNA = Someone("Anna Albrecht", "anna@mail.test", phone="+4915155500001", street="Weg 1")
+BRUNO = Someone("Bruno Castellano", "bruno@mail.test", phone="+4915155500002")
+CARLA = Someone(
+    "Carla Dupontel", "carla@mail.test", state="needs-channel", reason="none", phone="+4915155500003"
+)
+DENIZ = Someone("Deniz Eriksson", "deniz@mail.test", state="excluded", reason="employee")
+
+
+async def test_who_is_not_reached_gets_the_next_channel(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A refused e-mail, or none at all, leads to a text at once; whoever was reached gets nothing more."""
+    made = await journey(
+        store, keys, clock, tmp_path, [ANNA, BRUNO, CARLA, DENIZ], "sms:unreached", "letter:unreached"
+    )
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    account = await made.go()
+    assert [one.recipient for one in made.sms.sent] == ["+4915155500002", "+4915155500003"]
+    assert (account.deliveries, account.excluded, account.unaccounted) == ({"accepted": 3}, 1, 0)
+    assert (await made.go()).deliveries == {"accepted": 3}
+    assert (await made.deliveries())[BRUNO.email] == ["email first rejected", "sms first accepted"]
+
+
+async def test_a_plan_ends_with_the_reason(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Who has no contact point for a step is gone on with, and the reasons are on record."""
+    made = await journey(store, keys, clock, tmp_path, [BRUNO, CARLA], "sms:unreached", "letter:unreached")
+    made.email.answer(BRUNO.email, DEAD)
+    for one in ("+4915155500002", "+4915155500003"):
+        made.sms.answer(one, DEAD)
+    await made.send()
+    await made.go()
+    account = await made.go()
+    assert await made.skipped() == [(2, "no-contact-point")] * 2
+    assert (account.deliveries, account.steps_ahead, account.unaccounted) == ({"rejected": 2}, 0, 0)
+    assert [one["reasons"] for one in await made.entries("announcement:step:skipped")] == [
+        {"no-contact-point": 2}
+    ]
+
+
+async def test_no_answer_brings_a_reminder_then_the_next_channel(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """After the times of the plan, and not before."""
+    made = await journey(
+        store,
+        keys,
+        clock,
+        tmp_path,
+        [ANNA],
+        "email:unacknowledged:48",
+        "sms:unacknowledged:24",
+        "letter:unreached",
+    )
+    await made.send()
+    for hours, sent in ((47, (1, 0)), (1, (2, 0)), (23, (2, 0)), (1, (2, 1)), (100, (2, 1))):
+        await made.go(hours)
+        assert (len(made.email.sent), len(made.sms.sent)) == sent
+    assert made.email.sent[0].content != made.email.sent[1].content
+
+
+def test_texts_alone_do_not_make_a_plan() -> None:
+    """A mandatory notice has another way for people without e-mail than SMS."""
+    plan = SendPlan.read({"steps": [{"channel": "sms", "when": "unreached"}]})
+    with pytest.raises(BadInput, match="only channel"):
+        plan.check(people=1, now=0, kind="breach")
+    plan.check(people=1, now=0, kind="policy")
+
+
+async def test_steps_verify_and_their_loss_shows(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Deliveries of later steps and skipped ones are held against the trail, both ways."""
+    log = Log.of(store, tmp_path)
+    made = await journey(store, keys, clock, tmp_path, [BRUNO, CARLA], "sms:unreached", "letter:unreached")
+    made.sms.answer("+4915155500002", DEAD)
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    await made.go()
+    await made.go()
+    await log.sequencer().drain()
+    assert _of_steps(await checked(log)) == {}
+    await damage(log, "DELETE FROM skipped_step", "UPDATE delivery SET reference = 'X' WHERE step = 1")
+    assert _of_steps(await checked(log))["step-differs"] == 2
+
+
+def _of_steps(report: Report) -> dict[str, int]:
+    return {
+        code: n for code, n in report.counts.items() if code.startswith(("step", "delivery", "announcement"))
+    }
