@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,14 @@ def test_without_an_installation_it_says_what_to_do(tmp_path: Path) -> None:
     assert done.returncode in (1, 2)
     assert "notifier init" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
+    """Connections that are accepted send at once what is written (TCP_NODELAY), though asyncio does not ask for it."""
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 def test_a_port_that_is_taken_is_refused_in_words() -> None:
