@@ -1,8 +1,9 @@
-"""How often one address may ask: a GCRA limit per client, in a table that cannot grow without bound."""
+"""How often one client may ask: a GCRA limit each, in a table that cannot grow without bound."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 
@@ -14,19 +15,27 @@ _MOST_CLIENTS = 50_000
 class Limiter:
     """Lets each client through ``per_minute`` times a minute, a third of them at once.
 
-    Nothing is written down: the table lives in memory, and forgets whoever has not asked for longest.
+    A client is an address, or whatever else ``whose`` makes of what ``wait`` is given. Nothing is written
+    down: the table lives in memory, and forgets whoever has not asked for longest.
     """
 
-    def __init__(self, clock: Clock, per_minute: int, most_clients: int = _MOST_CLIENTS) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        per_minute: int,
+        most_clients: int = _MOST_CLIENTS,
+        whose: Callable[[str], str] | None = None,
+    ) -> None:
         self._clock = clock
         self._interval = timedelta(minutes=1) / per_minute
         self._tolerance = self._interval * (max(1, per_minute // 3) - 1)
         self._most = most_clients
+        self._whose = whose or _client
         self._due: OrderedDict[str, datetime] = OrderedDict()
 
-    def wait(self, address: str) -> int:
+    def wait(self, asking: str) -> int:
         """Count one request; return 0 if it may pass, else the seconds after which the next one may."""
-        client = _client(address)
+        client = self._whose(asking)
         now = self._clock.now()
         due = max(self._due.get(client, now), now)
         if due - now > self._tolerance:

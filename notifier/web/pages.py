@@ -50,7 +50,7 @@ class Pages:
 
     def choose_locale(self, wanted: str, accept_language: str) -> str:
         """Return the page's language: as asked for, else as the browser prefers, else the default."""
-        preferred = [wanted, *_by_preference(accept_language), self._organisation.default_locale]
+        preferred = [wanted, *by_preference(accept_language), self._organisation.default_locale]
         chosen = negotiate_locale([tag.replace("-", "_") for tag in preferred if tag], LOCALES)
         return chosen if chosen in LOCALES else LOCALES[0]
 
@@ -92,7 +92,7 @@ class Pages:
         }
 
 
-def _by_preference(accept_language: str) -> list[str]:
+def by_preference(accept_language: str) -> list[str]:
     """Return the languages of an Accept-Language header (RFC 9110, section 12.5.4), the best first."""
     weighed = []
     for place, part in enumerate(accept_language[:500].split(",")):

@@ -1,4 +1,4 @@
-"""What every response carries, and what the access log may say.
+"""What every response carries unless its route says otherwise, and what the access log may say.
 
 Neither path nor query of a request is logged, only the route it matched: somebody may have put a reference
 there.
@@ -58,7 +58,8 @@ class Protection:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
                 if scope["scheme"] == "https":
                     headers["Strict-Transport-Security"] = _HSTS
             await send(message)

@@ -13,6 +13,9 @@ from notifier.customers.values import PostalAddress
 from notifier.notices import Person
 from notifier.rendering import Renderer, SmsRenderer
 from notifier.settings import Organisation
+from notifier.web.banner.assets import element
+from notifier.web.banner.fragment import Fragments
+from notifier.web.banner.words import Speech
 from notifier.web.pages import LOCALES, Pages
 
 
@@ -51,6 +54,10 @@ def main(facts_file: str) -> None:
     pages = Pages(Organisation(), drill=False)
     for locale in LOCALES:
         pages.render(locale, [])
+    speech = Speech(Organisation(), drill=False)
+    words = [speech.words(locale).locale for locale in LOCALES]
+    Fragments("/banner")
+    sys.stdout.write(f"banner: {len(words)} languages, {len(element().compressed)} bytes\n")
     sys.stdout.write(f"{len(notices)} notices, {len(LOCALES)} languages of the check page\n")
 
 
