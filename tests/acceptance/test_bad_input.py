@@ -51,6 +51,12 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "audit entries": [("--delivery", "no reference"), ("--most", "0")],
     "audit export": [("--to", "{home}"), ("--to", "{home}/new", "--key", "no key")],
     "audit verify": [("--key", "no key"), ("--memory", "{home}"), ("--memory", "/proc/no-file")],
+    "banner tag": [
+        ("--prefix", "javascript:alert(1)"),
+        ("--prefix", '/x" onload="y'),
+        ("--prefix", "//other.test"),
+    ],
+    "banner token": [()],
     "backup": [("--to", "{home}/state"), ("--to", "{home}/no/such/folder/copy.db")],
     "customers duplicates decide": [("404", "--same", *ALICE), ("one", "--same", *ALICE)],
     "customers duplicates list": [("--state", "undecided"), ("--limit", "0")],
