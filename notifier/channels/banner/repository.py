@@ -64,7 +64,8 @@ class BannerRepository(Protocol):
         was frozen in it, else in the person's language. ``title`` and ``summary`` are in sight of whoever
         looks over the reader's shoulder, so they name no sensitive category of data; ``sections`` may.
         ``action`` leads to this notice behind the host's own sign-in. ``reference`` is the notice's, as it is
-        printed. ``reading`` is what is on record of the same reference, of the newest revision recorded.
+        printed; a corrected revision may have its own, and the one before it is then out no more.
+        ``reading`` is what is on record of the same reference, of the newest revision recorded.
 
         One consistent snapshot, read only, waiting for no writer: it runs at each page view, and an answer is
         meant to be given after 50 ms whether there is a notice or not. Trouble is raised: an empty answer
