@@ -27,7 +27,7 @@ _AT_ONCE = 1000
 async def match_again(tx: Transaction, keys: Keys) -> int:
     """Match the parked receipts whose hand-overs are on record by now; returns how many those are."""
     matched = after = 0
-    while part := await parking.waiting(tx, keys, after=after, limit=_AT_ONCE, naming=True):
+    while part := await parking.matchable(tx, keys, after=after, limit=_AT_ONCE):
         after = part[-1].id
         places = await finding.places(tx, [one.receipt for one in part])
         by_source: dict[str, list[tuple[Receipt, Place]]] = defaultdict(list)

@@ -28,6 +28,17 @@ _COLUMNS = (
 )
 _NAMED = 100
 """Of many parked at once, so many are named on the trail by their keys."""
+_MATCHABLE = (
+    "SELECT * FROM parked_receipt WHERE id IN ("
+    " SELECT p.id FROM parked_receipt p JOIN notice n ON n.reference = p.reference"
+    " JOIN delivery d ON d.member_id = n.member_id AND d.notice_id = n.id"
+    " WHERE p.state = 'parked' AND p.reference <> '' AND p.attempt BETWEEN 1 AND d.attempts"
+    " UNION SELECT p.id FROM parked_receipt p"
+    " JOIN attempt t ON t.carrier_id = p.carrier_id AND t.carrier_id <> ''"
+    " WHERE p.state = 'parked' AND p.reference = ''"
+    ") AND id > :after ORDER BY id LIMIT :limit"
+)
+"""What ``finding.places`` would find a hand-over for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +78,19 @@ async def park(tx: Transaction, keys: Keys, source: str, receipts: Sequence[Rece
     tx.record(Event(AuditAction.RECEIPTS_PARKED, facts))
 
 
-async def waiting(
-    tx: Transaction, keys: Keys, *, after: int = 0, limit: int = 100, naming: bool = False
-) -> list[Parked]:
-    """Return parked reports, the oldest first; ``naming`` leaves out those that name no hand-over."""
-    named = " AND (reference <> '' OR carrier_id <> '')" if naming else ""
+async def waiting(tx: Transaction, keys: Keys, *, after: int = 0, limit: int = 100) -> list[Parked]:
+    """Return parked reports, the oldest first."""
     rows = await tx.rows(
-        f"SELECT * FROM parked_receipt WHERE state = 'parked' AND id > :after{named}"
-        " ORDER BY id LIMIT :limit",
+        "SELECT * FROM parked_receipt WHERE state = 'parked' AND id > :after ORDER BY id LIMIT :limit",
         after=after,
         limit=limit,
     )
+    return [_open(keys, row) for row in rows]
+
+
+async def matchable(tx: Transaction, keys: Keys, *, after: int = 0, limit: int = 100) -> list[Parked]:
+    """Return the parked reports whose hand-overs are on record by now, the oldest first; opens no other."""
+    rows = await tx.rows(_MATCHABLE, after=after, limit=limit)
     return [_open(keys, row) for row in rows]
 
 

@@ -224,6 +224,24 @@ async def test_a_report_is_matched_once_its_hand_over_is_on_record(
     assert await standing(store, references) == ["bounced", "bounced", "accepted"]
 
 
+async def test_a_parked_report_that_cannot_be_matched_yet_stays_closed(
+    store: Store, keys: Keys, references: list[str]
+) -> None:
+    """However many are parked, only what is matched is opened: damage in the others does no harm."""
+    waiting = [
+        *(bounce("F" * 16, "nobody"), bounce(references[1], "ahead", attempt=2)),
+        *(bounce(references[1], "none", attempt=0), bounce("", "carried", carrier_id="SM1", attempt=0)),
+    ]
+    assert (await taken(store, keys, *waiting, bounce(references[0], "early", attempt=2))).parked == 5
+    async with store.begin() as tx:
+        await tx.housekeep(
+            "UPDATE parked_receipt SET sealed = :nothing WHERE key <> 'early'", {"nothing": b"damaged"}
+        )
+        await tx.housekeep("UPDATE delivery SET attempts = 2 WHERE reference = :one", {"one": references[0]})
+        assert await match_again(tx, keys) == 1
+    assert await standing(store, references) == ["bounced", "accepted", "accepted"]
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
