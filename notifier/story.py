@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from notifier import notices
-from notifier.audit.entry import Disclosure, Event, digest, disclose
+from notifier.audit.disclosures import proven
+from notifier.audit.entry import Disclosure
 from notifier.audit.listing import Placed, by_ids
 from notifier.channels.email.message import with_date
 from notifier.clock import from_instant
@@ -259,14 +260,11 @@ class _Reader:
         )
 
     def _proven(self, entry: Placed | None, recipient: str, message: bytes | None, reply: str) -> bool | None:
-        """Make the entry's disclosures again: equal digests prove the values shown."""
+        """Say whether the entry commits to what is shown."""
         if self.subject is None:
             return None
-        if entry is None or message is None:
+        if message is None:
             return False
-        committed = entry.content.get("data", {}).get("_sd")
-        if committed is None:
-            return None
         known = {
             "address": recipient,
             "customer": self._number,
@@ -275,8 +273,7 @@ class _Reader:
         disclosures = [Disclosure("recipient", known)]
         if reply:
             disclosures.append(Disclosure("response", {"text": reply}))
-        made = disclose(Event("", {}, disclosures, self.subject), entry.event_id)
-        return sorted(committed) == sorted(digest(one) for one in made)
+        return proven(self.subject, entry, disclosures)
 
 
 def deliveries(memberships: Sequence[Membership]) -> list[DeliveryTold]:

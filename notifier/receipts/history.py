@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Row
 
-from notifier.audit.entry import Disclosure, Event, digest, disclose
+from notifier.audit.disclosures import proven
+from notifier.audit.entry import Disclosure
 from notifier.audit.listing import Placed, by_ids
 from notifier.clock import from_instant
 from notifier.errors import StoreError
@@ -82,10 +83,5 @@ def _told(row: Row[Any], subject: SubjectKey | None, entry: Placed | None) -> Re
 def _proven(subject: SubjectKey | None, entry: Placed | None, named: Mapping[str, Any]) -> bool | None:
     if subject is None:
         return None
-    if entry is None:
-        return False
-    committed = entry.content.get("data", {}).get("_sd")
-    if committed is None:
-        return None if not named else False
-    made = disclose(Event("", {}, [Disclosure("report", named)], subject), entry.event_id)
-    return sorted(committed) == sorted(digest(one) for one in made)
+    found = proven(subject, entry, [Disclosure("report", named)])
+    return False if found is None and named else found
