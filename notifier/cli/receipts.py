@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,8 @@ import typer
 from notifier.channels.email.inbound import Reader
 from notifier.channels.email.inbound.mailboxes import messages_in
 from notifier.channels.email.return_path import ReturnPaths
-from notifier.cli import Application, application, out, run
+from notifier.cli import application, out, run
+from notifier.cli.acts import Decided, carry_out
 from notifier.cli.audit import known_reference
 from notifier.cli.identity import identify
 from notifier.cli.printing import printable, records_table
@@ -145,14 +146,13 @@ def match(
     operator: Operator,
 ) -> None:
     """Say which notice a parked report is about; it then counts as if it had said so itself."""
-    app_ = application(context)
+    keys = application(context).load_keys
 
-    async def act(tx: Transaction, handle: str) -> None:
-        await matching.match(tx, app_.load_keys(), receipt, known_reference(reference), operator=handle)
+    async def act(tx: Transaction, handle: str) -> Decided:
+        await matching.match(tx, keys(), receipt, known_reference(reference), operator=handle)
+        return {"receipt": receipt, "matched": True}, f"Receipt {receipt} is matched, and counts."
 
-    _carry_out(app_, operator, act)
-    said = f"Receipt {receipt} is matched, and counts."
-    app_.show({"receipt": receipt, "matched": True}, lambda: out.print(said))
+    carry_out(context, operator, act)
 
 
 @app.command("set-aside")
@@ -163,29 +163,19 @@ def set_aside(
     reason: Annotated[str, typer.Option(help="Why; it goes on record.")],
 ) -> None:
     """Say that a parked report is about nobody we wrote to."""
-    app_ = application(context)
+    keys = application(context).load_keys
 
-    async def act(tx: Transaction, handle: str) -> None:
-        await matching.set_aside(tx, app_.load_keys(), receipt, reason=reason, operator=handle)
+    async def act(tx: Transaction, handle: str) -> Decided:
+        await matching.set_aside(tx, keys(), receipt, reason=reason, operator=handle)
+        return {"receipt": receipt}, f"Receipt {receipt} is set aside."
 
-    _carry_out(app_, operator, act)
-    app_.show({"receipt": receipt}, lambda: out.print(f"Receipt {receipt} is set aside."))
+    carry_out(context, operator, act)
 
 
 def _parts(paths: Iterable[Path]) -> Iterator[list[bytes]]:
     messages = (message for path in paths for message in messages_in(path))
     while part := list(islice(messages, _AT_ONCE)):
         yield part
-
-
-def _carry_out(app_: Application, operator: str, act: Callable[[Transaction, str], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        async with app_.store() as store:
-            handle = await identify(app_, store, operator)
-            async with store.begin() as tx:
-                await act(tx, handle)
-
-    run(whole())
 
 
 def _shown(one: Parked) -> dict[str, Any]:

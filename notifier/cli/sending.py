@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from notifier.cli import Application, application, out, run
-from notifier.cli.identity import identify
+from notifier.cli.acts import Decided, carry_out
 from notifier.cli.printing import records_table, when
-from notifier.engine import control, kind, untold
+from notifier.engine import control, untold
 from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, take_hold
 from notifier.engine.reckoning import Account, reckon
@@ -149,7 +148,7 @@ def pause(context: typer.Context, code: Code, operator: Operator, reason: Reason
         text = f"{code} is paused. Go on with: notifier announcements resume {code}"
         return {"code": code, "control": "pause"}, text
 
-    _decide(context, operator, act)
+    carry_out(context, operator, act)
 
 
 @app.command()
@@ -162,7 +161,7 @@ def resume(context: typer.Context, code: Code, operator: Operator) -> None:
         value = {"code": code, "control": "run", "waves": waves, "remaining": remaining}
         return value, f"{code} goes on: still to be told are {persons(remaining)}."
 
-    _decide(context, operator, act, fresh=True, sends=True)
+    carry_out(context, operator, act, fresh=True, sends=True)
 
 
 @app.command("next-wave")
@@ -175,7 +174,7 @@ def next_wave(context: typer.Context, code: Code, operator: Operator) -> None:
         )
         return {"code": code, "people": started}, f"The next wave starts now: {persons(started)}."
 
-    _decide(context, operator, act, fresh=True, sends=True)
+    carry_out(context, operator, act, fresh=True, sends=True)
 
 
 @app.command()
@@ -188,7 +187,7 @@ def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reaso
         text = f"{code} is cancelled{rest}."
         return {"code": code, "cancelled": cancelled}, text
 
-    _decide(context, operator, act, fresh=True)
+    carry_out(context, operator, act, fresh=True)
 
 
 @app.command()
@@ -205,7 +204,7 @@ def close(context: typer.Context, code: Code, operator: Operator) -> None:
             text += f"\n{said}\n{missed.advice(await untold.subject(tx, announcement.id))}"
         return {"code": code, "counts": counts, "untold": asdict(missed)}, text
 
-    _decide(context, operator, act)
+    carry_out(context, operator, act)
 
 
 @app.command()
@@ -253,7 +252,7 @@ def take(
         text = f"Hold {hold} is yours, {handle}; it alerts nobody any more."
         return {"hold": hold, "taken_by": handle}, text
 
-    _decide(context, operator, act)
+    carry_out(context, operator, act)
 
 
 @app.command("send-again")
@@ -271,34 +270,4 @@ def send_again(
         value = {"reference": plain_reference, "state": "planned"}
         return value, "It will be handed over once more."
 
-    _decide(context, operator, act, fresh=True, sends=True)
-
-
-Decided = tuple[dict[str, Any], str]
-"""What a decision did, as plain data and in a sentence."""
-
-
-def _decide(
-    context: typer.Context,
-    operator: str,
-    act: Callable[[Transaction, str], Awaitable[Decided]],
-    *,
-    fresh: bool = False,
-    sends: bool = False,
-) -> None:
-    """Carry out what an operator decides, in one transaction, and say so once it is on record. What sets
-    sending going (``sends``) is refused in an installation of the other kind.
-    """
-    app = application(context)
-
-    async def carry_out() -> Decided:
-        async with app.store() as store:
-            if sends:
-                async with store.read() as tx:
-                    await kind.require(tx, drill=app.settings.drill)
-            handle = await identify(app, store, operator, fresh=fresh)
-            async with store.begin() as tx:
-                return await act(tx, handle)
-
-    value, text = run(carry_out())
-    app.show(value, lambda: out.print(text, markup=False))
+    carry_out(context, operator, act, fresh=True, sends=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from notifier.cli import Application, application, out, run
-from notifier.cli.identity import identify
+from notifier.cli import application, fail, out, run
+from notifier.cli.acts import Decided, carry_out
 from notifier.cli.printing import records_table, when
 from notifier.clock import to_instant
 from notifier.customers.lookup import contact_points, holders
 from notifier.errors import BadInput, NotFound
+from notifier.keys import Keys
 from notifier.store import Transaction
 from notifier.suppressions import Reason, Standing, lift, listing, suppress
 from notifier.words import amount
@@ -79,54 +79,46 @@ def add(
     ] = None,
 ) -> None:
     """Suppress an address, for whoever has it."""
+    _require(because)
+    keys = application(context).load_keys
 
-    async def act(tx: Transaction, points: list[int], handle: str) -> int:
+    async def act(tx: Transaction, handle: str) -> Decided:
+        points = await _points(tx, keys(), address)
         ends = to_instant(until.replace(tzinfo=UTC)) if until else None
         if ends is not None and ends <= tx.now_us():
             raise BadInput("the day on which it ends is over", advice="Name a later one, or none.")
-        return await suppress(tx, points, reason, Standing("operator", because, handle), until=ends)
+        added = await suppress(tx, points, reason, Standing("operator", because, handle), until=ends)
+        said = f"The address is suppressed: {reason}." if added else "It was suppressed for that already."
+        return {"reason": str(reason), "added": added}, said
 
-    changed = _carry_out(application(context), address, operator, because, act)
-    said = f"The address is suppressed: {reason}." if changed else "It was suppressed for that already."
-    application(context).show({"reason": str(reason), "added": changed}, lambda: out.print(said))
+    carry_out(context, operator, act)
 
 
 @app.command("lift")
 def end(context: typer.Context, address: Address, reason: Why, operator: Operator, because: Because) -> None:
     """Use an address again."""
+    _require(because)
+    keys = application(context).load_keys
 
-    async def act(tx: Transaction, points: list[int], handle: str) -> int:
-        return await lift(tx, points, [reason], because=because, by=handle)
+    async def act(tx: Transaction, handle: str) -> Decided:
+        points = await _points(tx, keys(), address)
+        lifted = await lift(tx, points, [reason], because=because, by=handle)
+        said = f"{amount(lifted, 'suppression')} lifted." if lifted else f"It is not suppressed as {reason}."
+        return {"reason": str(reason), "lifted": lifted}, said
 
-    changed = _carry_out(application(context), address, operator, because, act)
-    if not changed:
-        said = f"It is not suppressed as {reason}."
-    else:
-        said = f"{amount(changed, 'suppression')} lifted."
-    application(context).show({"reason": str(reason), "lifted": changed}, lambda: out.print(said))
+    carry_out(context, operator, act)
 
 
-def _carry_out(
-    app_: Application,
-    address: str,
-    operator: str,
-    because: str,
-    act: Callable[[Transaction, list[int], str], Awaitable[int]],
-) -> int:
-    async def whole() -> int:
-        if not because.strip():
-            raise BadInput(
-                "the reason is missing", advice="Say in a few words what shows it, with --because."
-            )
-        async with app_.store() as store:
-            handle = await identify(app_, store, operator)
-            async with store.begin() as tx:
-                points = await contact_points(tx, app_.load_keys(), address)
-                if not points:
-                    raise NotFound(
-                        "nobody has this address",
-                        advice="An e-mail address, or a telephone number with its country: +49 30 …",
-                    )
-                return await act(tx, points, handle)
+def _require(because: str) -> None:
+    if not because.strip():
+        fail(BadInput("the reason is missing", advice="Say in a few words what shows it, with --because."))
 
-    return run(whole())
+
+async def _points(tx: Transaction, keys: Keys, address: str) -> list[int]:
+    points = await contact_points(tx, keys, address)
+    if not points:
+        raise NotFound(
+            "nobody has this address",
+            advice="An e-mail address, or a telephone number with its country: +49 30 …",
+        )
+    return points
