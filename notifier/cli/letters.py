@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +10,9 @@ import typer
 from notifier.announcements import announcement as find_announcement
 from notifier.channels.letter import Letter, LetterRenderer, Sender
 from notifier.cli import application, out, run
+from notifier.cli.files import write_new
 from notifier.customers.values import PostalAddress
-from notifier.errors import BadInput, Refused
+from notifier.errors import BadInput
 from notifier.notices import Person
 from notifier.settings import LetterSettings
 from notifier.words import amount
@@ -69,7 +69,7 @@ def preview(
         made = renderer.make(
             Letter(found.notice, wanted, facts, person, _REFERENCE, _HOMES[country], large_print)
         )
-        _write(to, made.pdf)
+        write_new(to, made.pdf, name=to.name, advice="Name another file with --out.")
         return {"file": str(to), "pages": made.pages, "form": str(made.form)}
 
     value = run(act())
@@ -88,14 +88,3 @@ def sender(settings: LetterSettings) -> Sender:
         settings.sender_street, settings.sender_postal_code, settings.sender_city, "", settings.sender_country
     )
     return Sender(settings.sender_name, address)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Refused(
-            f"{path.name} cannot be written: {error.strerror}", advice="Name another file with --out."
-        ) from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.cli import Application, application, err, out, run
 from notifier.cli.audit import known_reference
+from notifier.cli.files import write_new
 from notifier.cli.identity import identify
 from notifier.cli.printing import printable
 from notifier.customers.lookup import Profile, find, open_profile
@@ -164,12 +164,7 @@ def _put(file: Path, content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as opened:
-        opened.write(content)
+    write_new(file, content, name=str(file))
 
 
 def print_told(person: PersonTold, *, text: bool) -> None:
