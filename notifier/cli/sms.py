@@ -34,24 +34,21 @@ def preview(
     """
     app_ = application(context)
 
-    async def act() -> tuple[str, dict[str, Any]]:
+    async def act() -> list[dict[str, Any]]:
         async with app_.store() as store, store.read() as tx:
             found = await find_announcement(tx, announcement)
-        return found.notice, {**found.facts, "drill": found.drill}
-
-    async def made() -> list[dict[str, Any]]:
-        notice, facts = await act()
+        facts = {**found.facts, "drill": found.drill}
         renderer = SmsRenderer([app_.settings.home / "templates"])
         texts = facts.get("texts", {})
-        known = [one for one in renderer.locales(notice) if one in texts and locale in ("", one)]
+        known = [one for one in renderer.locales(found.notice) if one in texts and locale in ("", one)]
         if not known:
             raise BadInput(
                 f"{announcement} has no text message" + (f" in {locale!r}" if locale else ""),
                 advice=f"Its texts are in: {', '.join(sorted(texts)) or 'no language'}.",
             )
-        return [_preview(app_, renderer, notice, facts, one) for one in known]
+        return [_preview(app_, renderer, found.notice, facts, one) for one in known]
 
-    value = run(made())
+    value = run(act())
 
     def human() -> None:
         for one in value:
