@@ -16,6 +16,7 @@ from notifier.keys import Keys
 from notifier.references import read_reference
 from notifier.settings import Settings
 from notifier.store import Store
+from notifier.web.body import bounded
 from notifier.web.current import CurrentAnnouncements
 from notifier.web.health import WorkerState, look
 from notifier.web.limits import Limiter
@@ -103,12 +104,8 @@ def _add_check_page(app: FastAPI, settings: Settings, store: Store, keys: Keys, 
 
 
 async def _typed(request: Request) -> str:
-    """Return the form's one field; a body that is too long or no form is an empty one."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST_FORM:
-            raise HTTPException(413, "The form is too long.")
+    """Return the form's one field; a body that is no form has an empty one."""
+    body = await bounded(request, _LONGEST_FORM, "The form is too long.")
     fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=5, encoding="utf-8", errors="replace")
     return fields.get("reference", [""])[0]
 

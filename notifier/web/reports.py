@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from notifier.channels.email.providers import Provider
 from notifier.channels.receipts import Receipt
 from notifier.engine.rounds import where
+from notifier.web.body import bounded
 
 _LONGEST = 1_048_576
 _log = structlog.get_logger(__name__)
@@ -32,7 +33,8 @@ def add_report_routes(
         """Take what a provider reports."""
         if (provider := by_name.get(name)) is None:
             raise HTTPException(404, "Not found.")
-        delivered = await provider.read(request.headers, await _body(request))
+        body = await bounded(request, _LONGEST, "The report is too long.")
+        delivered = await provider.read(request.headers, body)
         if delivered.note:
             _log.info("a provider's subscription changed", provider=name, what=delivered.note)
         if delivered.refusal:
@@ -43,12 +45,3 @@ def add_report_routes(
             _log.error("a report was not taken", error=type(error).__name__, where=where(error))
             raise HTTPException(503, "Not now.") from None
         return PlainTextResponse(f"{delivered.refusal or 'taken'}\n", delivered.status)
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST:
-            raise HTTPException(413, "The report is too long.")
-    return body
