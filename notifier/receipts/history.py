@@ -16,7 +16,7 @@ from notifier.audit.listing import Placed, by_ids
 from notifier.clock import from_instant
 from notifier.errors import StoreError
 from notifier.keys import SubjectKey
-from notifier.receipts.taking import CONTEXT
+from notifier.receipts.parking import CONTEXT
 from notifier.store import Transaction
 
 

@@ -19,8 +19,6 @@ from notifier.suppressions import Reason, Standing, lift, suppress
 _RETURNED = Standing("receipt", "returned: there is no such mailbox")
 _REPORTED = Standing("receipt", "its reader reported a message of ours as spam")
 _STOPPED = Standing("receipt", "its owner told the carrier to stop")
-
-
 _ANY_DEAD = "SELECT 1 FROM suppression WHERE lifted_at IS NULL AND reason = 'dead' LIMIT 1"
 
 

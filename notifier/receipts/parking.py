@@ -21,7 +21,7 @@ from notifier.clock import from_instant, to_instant
 from notifier.keys import Keys
 from notifier.store import Transaction
 
-_CONTEXT = b"receipt"
+CONTEXT = b"receipt"
 _COLUMNS = (
     *("source", "key", "kind", "reference", "attempt", "carrier_id", "occurred_at", "received_at", "code"),
     *("enhanced", "reason", "sealed", "state", "settled_by"),
@@ -64,7 +64,7 @@ async def park(tx: Transaction, keys: Keys, source: str, receipts: Sequence[Rece
                 *(source, one.key, str(one.kind), one.reference, one.attempt, one.carrier_id),
                 *(None if one.occurred_at is None else to_instant(one.occurred_at), now),
                 *(one.code, one.enhanced, one.reason),
-                house.seal(orjson.dumps({"address": one.address, "text": one.text}), _CONTEXT),
+                house.seal(orjson.dumps({"address": one.address, "text": one.text}), CONTEXT),
                 *("parked", ""),
             )
             for one in receipts
@@ -115,7 +115,7 @@ async def settle(tx: Transaction, numbers: Sequence[int], *, state: str, by: str
 
 
 def _open(keys: Keys, row: Row[Any]) -> Parked:
-    named: Mapping[str, Any] = orjson.loads(keys.house().open(bytes(row.sealed), _CONTEXT))
+    named: Mapping[str, Any] = orjson.loads(keys.house().open(bytes(row.sealed), CONTEXT))
     receipt = Receipt(
         kind=ReceiptKind(row.kind),
         key=row.key,

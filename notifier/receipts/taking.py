@@ -23,9 +23,9 @@ from notifier.keys import Keys
 from notifier.receipts import finding, parking
 from notifier.receipts.finding import About, Place
 from notifier.receipts.marking import mark
+from notifier.receipts.parking import CONTEXT
 from notifier.store import Transaction
 
-CONTEXT = b"receipt"
 _HAPPENINGS: Mapping[ReceiptKind, Happening] = {
     ReceiptKind.DELIVERED: Happening.DELIVERED,
     ReceiptKind.DISPLAYED: Happening.DELIVERED,
