@@ -64,21 +64,23 @@ async def unknown(tx: Transaction, source: str, receipts: Iterable[Receipt]) -> 
     return [one for key, one in single.items() if key not in known]
 
 
+async def named(tx: Transaction, references: Iterable[str]) -> dict[str, Row[Any]]:
+    """Return the ``id`` and ``attempts`` of the delivery that each reference names, by reference."""
+    rows = await tx.rows(
+        f"SELECT n.reference, d.id, d.attempts FROM {tx.recordset('names', 'v', name='text')}"
+        " JOIN notice n ON n.reference = v.name"
+        " JOIN delivery d ON d.member_id = n.member_id AND d.notice_id = n.id",
+        names=_names(references),
+    )
+    return {row.reference: row for row in rows}
+
+
 async def places(tx: Transaction, receipts: Collection[Receipt]) -> dict[str, Place]:
     """Return by its key what each receipt is about. A hand-over that the store does not know of is none:
     the store may be an older copy.
     """
-    named = {one.reference for one in receipts if one.reference}
+    deliveries = await named(tx, {one.reference for one in receipts if one.reference})
     carried = {one.carrier_id for one in receipts if one.carrier_id and not one.reference}
-    deliveries = {
-        row.reference: row
-        for row in await tx.rows(
-            f"SELECT n.reference, d.id, d.attempts FROM {tx.recordset('names', 'v', name='text')}"
-            " JOIN notice n ON n.reference = v.name"
-            " JOIN delivery d ON d.member_id = n.member_id AND d.notice_id = n.id",
-            names=_names(named),
-        )
-    }
     attempts = {
         row.carrier_id: Place(row.delivery_id, row.number)
         for row in await tx.rows(

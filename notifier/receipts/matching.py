@@ -71,11 +71,7 @@ async def look(tx: Transaction, keys: Keys, number: int, *, operator: str) -> Op
 async def match(tx: Transaction, keys: Keys, number: int, reference: str, *, operator: str) -> None:
     """Take a parked report for one about the delivery with this reference, on an operator's word."""
     parked = await _parked(tx, keys, number)
-    row = await tx.row(
-        "SELECT d.id, d.attempts FROM notice n JOIN delivery d ON d.member_id = n.member_id"
-        " AND d.notice_id = n.id WHERE n.reference = :reference",
-        reference=reference,
-    )
+    row = (await finding.named(tx, [reference])).get(reference)
     if row is None or not row.attempts:
         raise NotFound(
             "nothing was handed over under this reference",
