@@ -106,17 +106,13 @@ def _condition(table: str, name: str) -> str | None:
 
 async def attempts(tx: Transaction, report: Report) -> None:
     """Check that every attempt's row says what its entry says, and that no entry lost its row."""
-    after = 0
-    while rows := await tx.rows(
-        "SELECT a.id, a.number, a.closed_at, a.outcome, a.code, a.enhanced, a.relay, a.reason, d.reference, "
+    async for part in tx.stream(
+        "SELECT a.number, a.closed_at, a.outcome, a.code, a.enhanced, a.relay, a.reason, d.reference, "
         "e.action, e.at, e.entry FROM attempt a JOIN delivery d ON d.id = a.delivery_id "
-        "LEFT JOIN audit_event e ON e.id = a.event_id WHERE a.id > :after ORDER BY a.id LIMIT :most",
-        after=after,
-        most=_PAGE,
+        "LEFT JOIN audit_event e ON e.id = a.event_id ORDER BY a.id"
     ):
-        after = rows[-1].id
-        report.attempts += len(rows)
-        for row in rows:
+        report.attempts += len(part)
+        for row in part:
             if row.entry is None:
                 report.add("attempt-unrecorded", f"attempt {row.number} of {row.reference} has no entry")
             elif (
@@ -127,38 +123,33 @@ async def attempts(tx: Transaction, report: Report) -> None:
                 report.add(
                     "attempt-differs", f"attempt {row.number} of {row.reference} is not what its entry says"
                 )
-    lost = await tx.scalar(
-        "SELECT count(*) FROM audit_event e LEFT JOIN attempt a ON a.event_id = e.id "
-        "WHERE e.action LIKE :kind AND a.id IS NULL",
-        kind="delivery:attempt:%",
-    )
-    if lost:
-        report.add("attempt-lost", f"{lost} recorded attempts have no row any more")
+    await _lost(tx, report, "attempt", "e.action LIKE :kind", "delivery:attempt:%")
 
 
 async def receipts(tx: Transaction, report: Report) -> None:
     """Check that every receipt's row says what its entry says, and that no entry lost its row."""
-    after = 0
-    while rows := await tx.rows(
+    async for part in tx.stream(
         "SELECT r.*, d.reference, e.action, e.entry FROM receipt r JOIN delivery d ON d.id = r.delivery_id "
-        "LEFT JOIN audit_event e ON e.id = r.event_id WHERE r.id > :after ORDER BY r.id LIMIT :most",
-        after=after,
-        most=_PAGE,
+        "LEFT JOIN audit_event e ON e.id = r.event_id ORDER BY r.id"
     ):
-        after = rows[-1].id
-        report.receipts += len(rows)
-        for row in rows:
+        report.receipts += len(part)
+        for row in part:
             if row.entry is None:
                 report.add("receipt-unrecorded", f"a receipt about {row.reference} has no entry")
             elif row.action != AuditAction.RECEIPT_TAKEN or not _reports(bytes(row.entry), row):
                 report.add("receipt-differs", f"a receipt about {row.reference} is not what its entry says")
+    await _lost(tx, report, "receipt", "e.action = :kind", AuditAction.RECEIPT_TAKEN)
+
+
+async def _lost(tx: Transaction, report: Report, table: str, recorded: str, kind: str) -> None:
+    """Check that no entry of a kind lost its row in ``table``."""
     lost = await tx.scalar(
-        "SELECT count(*) FROM audit_event e LEFT JOIN receipt r ON r.event_id = e.id "
-        "WHERE e.action = :kind AND r.id IS NULL",
-        kind=AuditAction.RECEIPT_TAKEN,
+        f"SELECT count(*) FROM audit_event e LEFT JOIN {table} t ON t.event_id = e.id"
+        f" WHERE {recorded} AND t.id IS NULL",
+        kind=kind,
     )
     if lost:
-        report.add("receipt-lost", f"{lost} recorded receipts have no row any more")
+        report.add(f"{table}-lost", f"{lost} recorded {table}s have no row any more")
 
 
 def _reports(entry: bytes, row: Any) -> bool:
