@@ -16,6 +16,7 @@ from notifier.channels.email.replies import Verdict
 from notifier.channels.email.text import UnsafeText
 from notifier.channels.email.transfer import Transfer, Unusable, deferred
 from notifier.channels.pace import Limiter, Pace
+from notifier.channels.under_way import UnderWay
 from notifier.settings import EmailSettings, RelaySettings
 
 _LONGEST_WAIT = 5.0
@@ -47,8 +48,7 @@ class EmailChannel:
         self._limiter: Limiter = limiter or Pace(rates)
         self._helo_name = settings.helo_name
         self._pools: list[Pool] = []
-        self._under_way = 0
-        self._idle = asyncio.Event()
+        self._under_way = UnderWay()
 
     async def __aenter__(self) -> Self:
         """Get ready; no connection is opened before the first message."""
@@ -67,9 +67,7 @@ class EmailChannel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the hand-overs under way end, then say goodbye to the relays."""
-        while self._under_way:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._under_way.wait()
         await asyncio.gather(*(pool.close() for pool in self._pools))
 
     def usable(self) -> bool:
@@ -129,16 +127,12 @@ class EmailChannel:
             settled(outcome)
             return outcome
         transfer = Transfer(envelope, recipient, settled)
-        self._under_way += 1
-        try:
-            return await self._hand_over(transfer)
-        except asyncio.CancelledError:
-            transfer.cancel("")
-            raise
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+        with self._under_way:
+            try:
+                return await self._hand_over(transfer)
+            except asyncio.CancelledError:
+                transfer.cancel("")
+                raise
 
     async def _hand_over(self, transfer: Transfer) -> Outcome:
         result = await self._offer(transfer)

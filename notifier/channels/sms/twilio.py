@@ -18,6 +18,7 @@ from notifier.channels.sms.codes import Meaning
 from notifier.channels.sms.health import Health
 from notifier.channels.sms.segments import count
 from notifier.channels.sms.senders import Sender, Senders, is_e164
+from notifier.channels.under_way import UnderWay
 from notifier.settings import SmsSettings
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class TwilioChannel:
         self._health = Health(limiter or Pace(self._senders.rates))
         self._api: TwilioApi | None = None
         self._places = asyncio.Semaphore(settings.max_connections)
-        self._under_way = 0
-        self._idle = asyncio.Event()
+        self._under_way = UnderWay()
 
     async def __aenter__(self) -> Self:
         """Load Twilio's client, in a thread: its import takes a good part of a second."""
@@ -59,9 +59,7 @@ class TwilioChannel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the hand-overs under way end, then close the connections."""
-        while self._under_way:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._under_way.wait()
         api, self._api = self._api, None
         if api is not None:
             await api.close()
@@ -108,8 +106,7 @@ class TwilioChannel:
             return outcome
         if self._api is None:
             raise RuntimeError("the SMS channel is not open")
-        self._under_way += 1
-        try:
+        with self._under_way:
             held = self._health.held(text.sender) or await self._health.turn(
                 text.sender, text.segments, _patience(envelope)
             )
@@ -118,10 +115,6 @@ class TwilioChannel:
                     return await self._hand_over(self._api, text, settled)
             settled(held)
             return held
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
 
     async def _hand_over(self, api: TwilioApi, text: _Text, settled: Callable[[Outcome], None]) -> Outcome:
         """Make the one request, unless it must not begin any more; ``settled`` hears of it at once."""
