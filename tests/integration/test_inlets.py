@@ -15,7 +15,6 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from incidents.inlets import Inlets
-from notifier.audit.log_key import LogKey
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.keys import Keys
 from notifier.receipts import parking
@@ -26,6 +25,7 @@ from notifier.web.reports import add_report_routes
 from tests import world
 from tests.bounces import DATA
 from tests.desk import Desk
+from tests.desks import told
 from tests.integration.test_receipts import states
 from tests.integration.test_sending import run_next, start
 from tests.providers import sample
@@ -157,17 +157,7 @@ async def test_a_drill_has_no_inlets(store: Store, keys: Keys, tmp_path: Path) -
 @pytest.fixture
 def desk(store_url: str, tmp_path: Path) -> Desk:
     """An installation that has told one person."""
-    made = Desk(tmp_path / "home", store_url)
-    LogKey.generate("notices.example.com/audit").save(made.home / "keys")
-
-    async def send() -> None:
-        async with made.store() as store:
-            await world.released(store, made.keys, 1)
-            await start(store)
-            await run_next(store, made.keys, ScriptedChannel(), tmp_path)
-
-    asyncio.run(send())
-    return made
+    return told(store_url, tmp_path, 1)
 
 
 def test_exported_messages_are_read(desk: Desk, tmp_path: Path) -> None:

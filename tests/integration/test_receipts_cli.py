@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from notifier.audit.log_key import LogKey
 from notifier.channels.receipts import Receipt, ReceiptKind
 from notifier.receipts.taking import take
-from notifier.testing import ScriptedChannel
 from tests import world
 from tests.desk import Desk
-from tests.integration.test_sending import run_next, start
+from tests.desks import told
 
 HOSTILE = "\x1b[2J[bold]no such user[/]"
 
@@ -22,36 +20,31 @@ HOSTILE = "\x1b[2J[bold]no such user[/]"
 @pytest.fixture
 def desk(store_url: str, tmp_path: Path) -> Desk:
     """An installation that has told three people; one notice came back, two reports name nobody's."""
-    made = Desk(tmp_path / "home", store_url)
-    LogKey.generate("notices.example.com/audit").save(made.home / "keys")
+    made = told(store_url, tmp_path, 3)
 
-    async def send() -> None:
-        async with made.store() as store:
-            await world.released(store, made.keys, 3)
-            await start(store)
-            await run_next(store, made.keys, ScriptedChannel(), tmp_path)
-            async with store.begin() as tx:
-                reference = await tx.scalar(
-                    "SELECT d.reference FROM delivery d JOIN customer c ON c.id = d.customer_id"
-                    " WHERE c.number = 'C1'"
-                )
-                report = Receipt(
-                    ReceiptKind.BOUNCED,
-                    "k",
-                    str(reference),
-                    1,
-                    address=world.address(1),
-                    occurred_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
-                    code=550,
-                    enhanced="5.1.1",
-                    reason="address-dead",
-                    text=HOSTILE,
-                )
-                unproven = Receipt(ReceiptKind.BOUNCED, "u", address=world.address(0), text=HOSTILE)
-                stray = Receipt(ReceiptKind.COMPLAINED, "s")
-                await take(tx, made.keys, "email", [report, unproven, stray])
+    async def report() -> None:
+        async with made.store() as store, store.begin() as tx:
+            reference = await tx.scalar(
+                "SELECT d.reference FROM delivery d JOIN customer c ON c.id = d.customer_id"
+                " WHERE c.number = 'C1'"
+            )
+            proven = Receipt(
+                ReceiptKind.BOUNCED,
+                "k",
+                str(reference),
+                1,
+                address=world.address(1),
+                occurred_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
+                code=550,
+                enhanced="5.1.1",
+                reason="address-dead",
+                text=HOSTILE,
+            )
+            unproven = Receipt(ReceiptKind.BOUNCED, "u", address=world.address(0), text=HOSTILE)
+            stray = Receipt(ReceiptKind.COMPLAINED, "s")
+            await take(tx, made.keys, "email", [proven, unproven, stray])
 
-    asyncio.run(send())
+    asyncio.run(report())
     return made
 
 

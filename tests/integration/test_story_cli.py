@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from notifier.audit.log_key import LogKey
 from notifier.channels import Outcome, OutcomeKind
 from notifier.testing import ScriptedChannel
 from tests import world
 from tests.desk import Desk
+from tests.desks import told
 from tests.integration.test_audit_verify import damage
-from tests.integration.test_sending import run_next, start
 from tests.logs import Log
 
 HOSTILE = Outcome(OutcomeKind.ACCEPTED, code=250, enhanced="2.0.0", text="ok \x1b[2J[bold]queued[/]")
@@ -22,18 +21,7 @@ HOSTILE = Outcome(OutcomeKind.ACCEPTED, code=250, enhanced="2.0.0", text="ok \x1
 @pytest.fixture
 def desk(store_url: str, tmp_path: Path) -> Desk:
     """An installation that has told three people."""
-    made = Desk(tmp_path / "home", store_url)
-    LogKey.generate("notices.example.com/audit").save(made.home / "keys")
-
-    async def send() -> None:
-        async with made.store() as store:
-            await world.released(store, made.keys, 3)
-            await start(store)
-            channel = ScriptedChannel({world.address(1): [HOSTILE]})
-            await run_next(store, made.keys, channel, tmp_path)
-
-    asyncio.run(send())
-    return made
+    return told(store_url, tmp_path, 3, ScriptedChannel({world.address(1): [HOSTILE]}))
 
 
 def test_the_story_is_told_and_the_look_is_on_record(desk: Desk) -> None:
