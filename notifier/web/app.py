@@ -1,4 +1,4 @@
-"""The web application of an installation: three routes, nothing else, for people without an account."""
+"""The web application of an installation: the check page and two routes for machines. Nobody signs in."""
 
 from __future__ import annotations
 
