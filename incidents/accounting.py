@@ -13,16 +13,16 @@ from typing import Any
 from incidents import told
 from incidents.store import Incident
 from notifier import audiences
+from notifier.acknowledgements import ACKNOWLEDGED
 from notifier.announcements import UNRELEASED
 from notifier.deliveries import OPEN, State
+from notifier.standing import ASIDE, OFFERING, STEPS_AHEAD, listed
 from notifier.store import Transaction
 
 NOTIFIED, PENDING, UNREACHABLE = "notified", "pending", "unreachable"
 SET_ASIDE, EXCLUDED = "set-aside", "excluded"
 _GROUPS = (NOTIFIED, PENDING, UNREACHABLE, SET_ASIDE, EXCLUDED)
 _HOUR = 3_600_000_000
-_UNRELEASED = ", ".join(f"'{state}'" for state in sorted(UNRELEASED))
-_OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ async def accounts(tx: Transaction, incident: Incident, *, settled_hours: float)
     """Count every affected person once. ``settled_hours`` after its acceptance a notice that has not come
     back counts as received.
     """
-    source, params = await _standing(tx, incident, settled_hours)
+    known, params = await _known(tx, incident, settled_hours)
     people = await tx.scalar(f"SELECT count(*) FROM ({_PEOPLE}) AS p", incident=incident.id)
     parts: dict[str, dict[str, int]] = {}
     for row in await tx.rows(
-        f"SELECT s.standing, count(*) AS people FROM ({source}) AS s GROUP BY s.standing ORDER BY s.standing",
+        f"{known} SELECT standing, count(*) AS people FROM stands GROUP BY standing ORDER BY standing",
         **params,
     ):
         group, what = _read(row.standing)
@@ -63,10 +63,9 @@ async def unreached(
     tx: Transaction, incident: Incident, *, settled_hours: float
 ) -> AsyncIterator[list[tuple[int, str]]]:
     """Yield the ids of those who cannot be reached as things are, each with the reason, in parts."""
-    source, params = await _standing(tx, incident, settled_hours)
+    known, params = await _known(tx, incident, settled_hours)
     async for part in tx.stream(
-        f"SELECT s.customer_id, s.standing FROM ({source}) AS s WHERE s.standing LIKE '6%'"
-        " ORDER BY s.customer_id",
+        f"{known} SELECT customer_id, standing FROM stands WHERE standing LIKE '6%' ORDER BY customer_id",
         chunk=500,
         **params,
     ):
@@ -74,53 +73,65 @@ async def unreached(
 
 
 _PEOPLE = "SELECT DISTINCT customer_id FROM affected WHERE incident_id = :incident"
+_RETURNED = (
+    "COALESCE(NULLIF((SELECT max(r.reason) FROM receipt r WHERE r.delivery_id = d.id"
+    " AND r.kind = 'bounced'), ''), 'no reason given')"
+)
+_REASON = (
+    "COALESCE((SELECT ', ' || t.reason FROM attempt t WHERE t.delivery_id = d.id AND t.number = d.attempts"
+    " AND t.reason <> ''), '')"
+)
+# Several notices may have gone to one person: the best of them says where they stand.
+_DELIVERED = (
+    f"CASE WHEN d.state = '{State.DELIVERED}' THEN '1 {NOTIFIED} ' || d.channel ||"
+    " CASE WHEN d.channel = 'banner' THEN ', displayed' ELSE ', delivered' END"
+    f" WHEN {OFFERING} THEN '5 {PENDING} banner waits for a sign-in'"
+    f" WHEN d.state = '{State.ACCEPTED}' AND d.changed_at <= :settled"
+    f" THEN '2 {NOTIFIED} ' || d.channel || ', accepted and not returned'"
+    f" WHEN d.state = '{State.ACCEPTED}' THEN '3 {PENDING} accepted just now'"
+    f" WHEN d.state IN ({listed(OPEN)}) THEN '4 {PENDING} ' || d.state"
+    f" WHEN d.state = '{State.CANCELLED}' THEN '6 {UNREACHABLE} cancelled'"
+    f" WHEN d.state = '{State.BOUNCED}' THEN '6 {UNREACHABLE} ' || d.channel || ' returned, ' || {_RETURNED}"
+    f" ELSE '6 {UNREACHABLE} ' || d.channel || ' ' || d.state || {_REASON} END"
+)
+_BEST = f"(SELECT min({_DELIVERED}) FROM delivery d WHERE d.member_id = m.id)"
+_ANNOUNCED = "EXISTS (SELECT 1 FROM announcement a WHERE a.audience_id = m.audience_id AND {condition})"
+_TO_COME = _ANNOUNCED.format(condition=f"{STEPS_AHEAD} AND NOT {ASIDE}")
+_NOT_RELEASED = _ANNOUNCED.format(condition=f"a.state IN ({listed(UNRELEASED)})")
+_WITH_STEPS = _ANNOUNCED.format(condition=f"a.state IN ({listed(UNRELEASED)}) AND a.steps > 0")
+_FINDING = (
+    "(SELECT min(s.finding) FROM set_aside s JOIN announcement a ON a.id = s.announcement_id"
+    " WHERE s.member_id = m.id AND NOT s.repaired AND a.state <> 'cancelled')"
+)
+_STANDING = (
+    f"CASE WHEN m.id IS NULL THEN '4 {PENDING} not frozen yet'"
+    f" WHEN {ACKNOWLEDGED} THEN '0 {NOTIFIED} acknowledged' WHEN b.best < '5' THEN b.best"
+    f" WHEN m.state = 'excluded' THEN '8 {EXCLUDED} ' || m.reason"
+    f" WHEN {_TO_COME} THEN '4 {PENDING} next step of the plan' WHEN b.best IS NOT NULL THEN b.best"
+    f" WHEN m.state = 'needs-channel' AND {_WITH_STEPS} THEN '4 {PENDING} announced, not released'"
+    f" WHEN m.state = 'needs-channel' THEN '6 {UNREACHABLE} no address, ' || m.reason"
+    f" WHEN {_FINDING} IS NOT NULL THEN '7 {SET_ASIDE} ' || {_FINDING}"
+    f" WHEN {_NOT_RELEASED} THEN '4 {PENDING} announced, not released'"
+    f" ELSE '4 {PENDING} not announced yet' END"
+)
 
 
-async def _standing(tx: Transaction, incident: Incident, settled_hours: float) -> tuple[str, dict[str, Any]]:
-    """Return the SELECT of each person's id and standing: a rank, the group, then what there is to say."""
+async def _known(tx: Transaction, incident: Incident, settled_hours: float) -> tuple[str, dict[str, Any]]:
+    """Return the beginning of a query that reads ``stands``: each person's id and standing (a rank, the group,
+    then what there is to say).
+    """
     known = await audiences.about(tx, incident.code)
     replaced = {one.code for one in known} & told.replaced(known)
     void = {f"void_{place}": code for place, code in enumerate(sorted(replaced))}
     left_out = f" AND u.code NOT IN ({', '.join(f':{name}' for name in void)})" if void else ""
-    newest = (
-        "SELECT m.id, m.customer_id, m.state, m.reason, m.audience_id,"
-        " row_number() OVER (PARTITION BY m.customer_id ORDER BY m.audience_id DESC) AS turn"
-        f" FROM audience u JOIN audience_member m ON m.audience_id = u.id WHERE u.subject = :code{left_out}"
-    )
-    # Several notices may have gone to one person: the best of them says where they stand.
-    delivered = (
-        "SELECT d.member_id, min(CASE"
-        f" WHEN d.state = '{State.DELIVERED}' THEN '1 {NOTIFIED} ' || d.channel || ', delivered'"
-        f" WHEN d.state = '{State.ACCEPTED}' AND d.changed_at <= :settled"
-        f" THEN '2 {NOTIFIED} ' || d.channel || ', accepted and not returned'"
-        f" WHEN d.state = '{State.ACCEPTED}' THEN '3 {PENDING} accepted just now'"
-        f" WHEN d.state IN ({_OPEN}) THEN '4 {PENDING} ' || d.state"
-        f" WHEN d.state = '{State.CANCELLED}' THEN '6 {UNREACHABLE} cancelled'"
-        f" WHEN d.state = '{State.BOUNCED}' THEN '6 {UNREACHABLE} returned, ' ||"
-        f" COALESCE(NULLIF((SELECT max(r.reason) FROM receipt r WHERE r.delivery_id = d.id"
-        " AND r.kind = 'bounced'), ''), 'no reason given')"
-        f" ELSE '6 {UNREACHABLE} ' || d.state || COALESCE((SELECT ', ' || t.reason FROM attempt t"
-        " WHERE t.delivery_id = d.id AND t.number = d.attempts AND t.reason <> ''), '') END) AS standing"
-        f" FROM ({newest}) AS n JOIN delivery d ON d.member_id = n.id WHERE n.turn = 1 GROUP BY d.member_id"
-    )
-    standing = (
-        f"CASE WHEN n.id IS NULL THEN '4 {PENDING} not frozen yet'"
-        f" WHEN x.standing IS NOT NULL THEN x.standing"
-        f" WHEN n.state = 'excluded' THEN '8 {EXCLUDED} ' || n.reason"
-        f" WHEN n.state = 'needs-channel' THEN '6 {UNREACHABLE} no address, ' || n.reason"
-        f" WHEN s.member_id IS NOT NULL THEN '7 {SET_ASIDE} ' || s.finding"
-        " WHEN EXISTS (SELECT 1 FROM announcement a WHERE a.audience_id = n.audience_id"
-        f" AND a.state IN ({_UNRELEASED})) THEN '4 {PENDING} announced, not released'"
-        f" ELSE '4 {PENDING} not announced yet' END"
-    )
-    aside = (
-        "SELECT member_id, min(finding) AS finding FROM set_aside WHERE NOT repaired AND announcement_id IN"
-        " (SELECT a.id FROM announcement a WHERE a.state <> 'cancelled') GROUP BY member_id"
-    )
     sql = (
-        f"SELECT p.customer_id, {standing} AS standing FROM ({_PEOPLE}) AS p"
-        f" LEFT JOIN ({newest}) AS n ON n.customer_id = p.customer_id AND n.turn = 1"
-        f" LEFT JOIN ({delivered}) AS x ON x.member_id = n.id LEFT JOIN ({aside}) AS s ON s.member_id = n.id"
+        f"WITH people AS ({_PEOPLE}), listings AS (SELECT m.id, m.customer_id,"
+        " row_number() OVER (PARTITION BY m.customer_id ORDER BY m.audience_id DESC) AS turn"
+        f" FROM audience u JOIN audience_member m ON m.audience_id = u.id WHERE u.subject = :code{left_out}),"
+        f" best AS (SELECT p.customer_id, m.id, {_BEST} AS best FROM people p LEFT JOIN listings l"
+        " ON l.customer_id = p.customer_id AND l.turn = 1 LEFT JOIN audience_member m ON m.id = l.id),"
+        f" stands AS (SELECT b.customer_id, {_STANDING} AS standing FROM best b"
+        " LEFT JOIN audience_member m ON m.id = b.id)"
     )
     settled = tx.now_us() - int(settled_hours * _HOUR)
     return sql, {"incident": incident.id, "code": incident.code, "settled": settled, **void}

@@ -45,7 +45,7 @@ def _said(
     skipped: Counter[tuple[str, int, str]] = Counter()
     for entry in entries:
         facts = entry.get("data")
-        if not isinstance(facts, dict):
+        if entry["type"] not in WANTED or not isinstance(facts, dict):
             continue
         code, step = str(facts.get("announcement")), int(facts.get("step") or 0)
         if entry["type"] == AuditAction.STEP_TAKEN:

@@ -50,8 +50,8 @@ async def test_everybody_stands_somewhere(store: Store, keys: Keys, clock: FakeC
         "notified": {"email, delivered": 1, "email, accepted and not returned": 1},
         "pending": {"held": 1, "deferred": 1},
         "unreachable": {
-            "cancelled": 1, "no address, none": 1, "rejected, refused": 1,
-            "returned, no reason given": 1, "suppressed": 1,
+            "cancelled": 1, "no address, none": 1, "email rejected, refused": 1,
+            "email returned, no reason given": 1, "email suppressed": 1,
         },
         "excluded": {"told in person": 1},
     }  # fmt: skip
@@ -76,10 +76,10 @@ async def test_what_was_accepted_counts_once_it_has_not_come_back(
     async with store.begin() as tx:
         await take(tx, keys, "email", [bounce(str(reference))])
     found = await _counted(store, incident)
-    assert found.parts["unreachable"] == {"returned, address-dead": 1}
+    assert found.parts["unreachable"] == {"email returned, address-dead": 1}
     async with store.read() as tx:
         (part,) = [one async for one in unreached(tx, incident, settled_hours=72)]
-    assert [reason for _, reason in part] == ["returned, address-dead"]
+    assert [reason for _, reason in part] == ["email returned, address-dead"]
 
 
 async def test_the_newest_audience_counts(store: Store, keys: Keys) -> None:
