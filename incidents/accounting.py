@@ -117,7 +117,7 @@ _STANDING = (
 
 
 async def _known(tx: Transaction, incident: Incident, settled_hours: float) -> tuple[str, dict[str, Any]]:
-    """Return the beginning of a query that reads ``stands``: each person's id and standing (a rank, the group,
+    """Return the beginning of a query that reads ``stands``: each person's id and standing (rank, group,
     then what there is to say).
     """
     known = await audiences.about(tx, incident.code)

@@ -17,6 +17,10 @@ from notifier.channels.email.drill import DrillChannel
 from notifier.channels.email.finishing import EmailFinisher
 from notifier.channels.email.relay_alerts import RelayAlerts
 from notifier.channels.email.return_path import ReturnPaths
+from notifier.channels.sms.callback_urls import CallbackUrls
+from notifier.channels.sms.drill import DrillSmsChannel
+from notifier.channels.sms.finishing import TextFinisher
+from notifier.channels.sms.twilio import TwilioChannel
 from notifier.engine.alerts import Alerts
 from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
@@ -35,6 +39,7 @@ from notifier.store import Store, Transaction
 from notifier.suppressions import expire
 
 CATCHER_LOG = "drill-mail.jsonl"
+TEXTS_LOG = "drill-texts.jsonl"
 
 
 def build_channel(settings: Settings) -> Channel:
@@ -42,6 +47,21 @@ def build_channel(settings: Settings) -> Channel:
     if settings.drill:
         return DrillChannel(log=settings.state_folder / CATCHER_LOG)
     return EmailChannel(settings.email)
+
+
+def build_carriers(settings: Settings, keys: Keys, email: Channel) -> dict[str, Carrier]:
+    """Return what carries notices, by channel: those that are set up. A drill has its own double."""
+    signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
+    finisher = EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer)
+    carriers = {"email": Carrier(email, finisher)}
+    if settings.drill:
+        texts = DrillSmsChannel(callback_port=settings.web.port, log=settings.state_folder / TEXTS_LOG)
+        here = f"http://127.0.0.1:{settings.web.port}"
+        carriers["sms"] = Carrier(texts, TextFinisher(CallbackUrls(keys, here)))
+    elif settings.sms.provider:
+        urls = CallbackUrls(keys, settings.sms.callback_base)
+        carriers["sms"] = Carrier(TwilioChannel(settings.sms), TextFinisher(urls))
+    return carriers
 
 
 def build_sequencer(settings: Settings, store: Store) -> Sequencer:
@@ -109,13 +129,11 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
         return await alerts.raise_due() + await relay_alerts.raise_due()
 
     escalation = Escalation(store, keys, settings, dispatcher, compromised)
-    signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
-    finisher = EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer)
     return Worker(
         Parts(
             store=store,
             keys=keys,
-            carriers={"email": Carrier(used, finisher)},
+            carriers=build_carriers(settings, keys, used),
             drill=settings.drill,
             dispatcher=dispatcher,
             settings=settings.sending,

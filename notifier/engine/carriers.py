@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from notifier.channels import Channel
 from notifier.engine.flow import Flow
@@ -27,6 +29,8 @@ class Lane:
     carrier: Carrier
     loader: Loader
     flow: Flow
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_open: bool = False
     cool_until: float = 0.0
     """Moment of the event loop's clock before which nothing is begun: its carriers were all in trouble."""
 
@@ -36,3 +40,10 @@ class Lane:
     ) -> Lane:
         """Return the lane of a worker that has just started."""
         return cls(carrier, Loader(store, keys, carrier.finisher, policy), Flow(settings.concurrency))
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Open the channel when it is first used; ``stack`` closes it. Most announcements use one only."""
+        async with self.opening:
+            if not self.is_open:
+                await stack.enter_async_context(self.carrier.channel)
+                self.is_open = True

@@ -89,6 +89,7 @@ class Worker:
             for name, carrier in parts.carriers.items()
         }
         self._spills = parts.state_folder / "spill"
+        self._channels = AsyncExitStack()
         self._stop = asyncio.Event()
         # A timer that comes late, or while its job runs, is not lost: the job looks at all that is due.
         self._timers = AsyncIOScheduler(
@@ -122,9 +123,8 @@ class Worker:
         going on without it would look alive and not be.
         """
         parts = self._parts
-        async with self._ownership, AsyncExitStack() as opened:
-            for carrier in parts.carriers.values():
-                await opened.enter_async_context(carrier.channel)
+        async with self._ownership, self._channels:
+            await self._lanes["email"].open(self._channels)
             async with parts.store.read() as tx:
                 await kind.require(tx, drill=parts.drill)
                 await _require_keys(tx, parts.keys)
@@ -340,6 +340,7 @@ class Worker:
     async def _carry_out(self, lease: Lease) -> BatchResult:
         parts = self._parts
         lane = self._lanes[lease.channel]
+        await lane.open(self._channels)
         spill = Spill(self._spills)
         run = BatchRun(
             store=parts.store,
