@@ -122,8 +122,7 @@ async def refused(tx: Transaction, incident: str) -> None:
 
 async def _add(tx: Transaction, audience: Audience) -> None:
     rows = await tx.rows(
-        "SELECT n.state, EXISTS (SELECT 1 FROM wave w WHERE w.announcement_id = n.id) AS planned"
-        " FROM announcement n WHERE n.audience_id = :id",
+        "SELECT n.state, n.released_at IS NOT NULL AS planned FROM announcement n WHERE n.audience_id = :id",
         id=audience.id,
     )
     cancelled = bool(rows) and all(row.state == "cancelled" for row in rows)

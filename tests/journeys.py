@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
-from notifier.channels import Outcome, OutcomeKind
+from notifier.channels import Channel, Outcome, OutcomeKind
 from notifier.engine import batches
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.flow import Flow
@@ -28,6 +29,7 @@ from notifier.store import Store, Transaction
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
 from tests.audiences import Frozen, Someone, drafted, freeze, settings_in
+from tests.fates import FatedChannel
 
 DEAD = Outcome(OutcomeKind.REJECTED, code=550, enhanced="5.1.1", reason="address-dead")
 INLINE = InlineDispatcher(workers=1)
@@ -47,24 +49,41 @@ class Journey:
     escalation: Escalation
     email: ScriptedChannel = field(default_factory=ScriptedChannel)
     sms: ScriptedChannel = field(default_factory=ScriptedChannel)
+    fated: dict[str, FatedChannel] = field(default_factory=dict)
+    """Carriers that decide by lot, in place of the scripted ones."""
 
     async def send(self) -> None:
         """Fire what is due and hand over all that waits."""
         await fire_due(self.store, release=_never, refused=_never, dispatcher=INLINE)
-        for name, channel in (("email", self.email), ("sms", self.sms)):
-            loader = Loader(
-                self.store, self.keys, world.PlainFinisher(), Policy(hold_unknown=False, unknown_most=3)
-            )
-            while lease := await batches.claim(
-                self.store, worker="w", drill=False, lease_us=15_000_000, quarantine_us=0, channels=[name]
-            ):
-                spill = Spill(self.folder)
-                run = BatchRun(
-                    store=self.store, lease=lease, loader=loader, channel=channel, spill=spill,
-                    settings=SENDING, flow=Flow(10), dispatcher=INLINE, stop=lambda: False,
-                )  # fmt: skip
-                await run.run()
-                spill.close()
+        carriers: dict[str, Channel] = {**self.fated} or {"email": self.email, "sms": self.sms}
+        for name, channel in carriers.items():
+            async with channel:
+                while await self._send_batch(name, channel):
+                    pass
+
+    async def _send_batch(self, name: str, channel: Channel) -> bool:
+        lease = await batches.claim(
+            self.store, worker="w", drill=False, lease_us=15_000_000, quarantine_us=0, channels=[name]
+        )
+        if lease is None:
+            return False
+        spill = Spill(self.folder)
+        loader = Loader(self.store, self.keys, self, Policy(hold_unknown=False, unknown_most=9))
+        run = BatchRun(
+            store=self.store, lease=lease, loader=loader, channel=channel, spill=spill, settings=SENDING,
+            flow=Flow(10), dispatcher=INLINE, stop=lambda: False,
+        )  # fmt: skip
+        await run.run()
+        spill.close()
+        return True
+
+    def finish(self, message: bytes, date: datetime, kept: bytes | None) -> tuple[bytes, bytes | None]:
+        """Complete a message, as a finisher does."""
+        return world.PlainFinisher().finish(message, date, kept)
+
+    def return_path(self, reference: str, attempt: int) -> str:
+        """Name an attempt by its reference."""
+        return f"{reference}-{attempt}@bounces.example.com"
 
     async def go(self, hours: float = 0) -> Account:
         """Let time pass, then everybody have their next steps, and send them; returns the account."""
@@ -107,7 +126,13 @@ async def _never(_tx: Transaction, _announcement: int) -> None:
 
 
 async def journey(
-    store: Store, keys: Keys, clock: FakeClock, home: Path, people: Sequence[Someone], *steps: str
+    store: Store,
+    keys: Keys,
+    clock: FakeClock,
+    home: Path,
+    people: Sequence[Someone],
+    *steps: str,
+    seed: int | None = None,
 ) -> Journey:
     """Release an announcement to ``people`` whose plan has these later steps; nothing is sent yet."""
     settings: Settings = settings_in(home)
@@ -126,12 +151,10 @@ async def journey(
             "UPDATE announcement SET state = 'released', released_at = :now WHERE id = :id",
             {"now": tx.now_us(), "id": number},
         )
-    return Journey(
-        store,
-        keys,
-        clock,
-        home,
-        number,
-        audience,
-        Escalation(store, keys, settings, INLINE, monotonic=lambda: 0.0),
-    )
+    escalation = Escalation(store, keys, settings, INLINE, monotonic=lambda: 0.0)
+    made = Journey(store, keys, clock, home, number, audience, escalation)
+    if seed is not None:
+        made.fated = {
+            name: FatedChannel(name, seed, home / f"{name}.taken") for name in ("email", "sms", "letter")
+        }
+    return made

@@ -73,6 +73,8 @@ async def plan(tx: Transaction, announcement_id: int, *, batch_size: int) -> Pla
     people = await tx.scalar("SELECT count(*) FROM notice WHERE announcement_id = :id", id=announcement_id)
     if not people and not announcement.steps:
         raise Conflict("the announcement has no notice to send", advice="Run its preflight first.")
+    if not people:  # Nobody has an e-mail address: the later steps tell them.
+        return PlanCounts(0, 0, 0)
     details = plain(announcement.plan)
     waves = _waves(details, people, tx.now_us())
     ids = {wave: await _add_wave(tx, announcement_id, wave) for wave in waves}
