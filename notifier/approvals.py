@@ -210,21 +210,7 @@ class Rules:
         return Given(int(made[0].id), operator, people, current, alone, alone_reason, moment, expires)
 
     def _alone(self, now: Announcement, operator: str, reason: str) -> bool:
-        if operator not in now.writers:
-            if reason:
-                raise BadInput("a second operator's approval needs no reason", advice="Leave --alone away.")
-            return False
-        if not self.settings.alone_allowed:
-            raise NotPermitted(
-                f"{operator} wrote {now.code} or a part of it, and cannot approve it",
-                advice="Another operator approves it; `notifier operators list` shows who could.",
-            )
-        if len(reason.strip()) < SHORTEST_REASON:
-            raise BadInput(
-                f"releasing alone needs a reason of at least {SHORTEST_REASON} characters",
-                advice="Give it with --alone REASON; it goes on record.",
-            )
-        return True
+        return signs_alone(self.settings, now.code, now.writers, operator=operator, reason=reason)
 
     async def fault(self, tx: Transaction, now: Announcement) -> str:
         """Say why an announcement's approval does not count, or counts no more; empty if all is as its
@@ -285,3 +271,26 @@ async def due_people(tx: Transaction, announcement_id: int) -> int:
     return int(
         await tx.scalar("SELECT count(*) FROM notice WHERE announcement_id = :id", id=announcement_id) or 0
     )
+
+
+def signs_alone(
+    settings: ApprovalSettings, what: str, writers: Collection[str], *, operator: str, reason: str
+) -> bool:
+    """Say whether ``operator`` wrote what they approve; refuse it unless the configuration allows that, and
+    a reason is given.
+    """
+    if operator not in writers:
+        if reason:
+            raise BadInput("a second operator's approval needs no reason", advice="Leave --alone away.")
+        return False
+    if not settings.alone_allowed:
+        raise NotPermitted(
+            f"{operator} wrote {what} or a part of it, and cannot approve it",
+            advice="Another operator approves it; `notifier operators list` shows who could.",
+        )
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise BadInput(
+            f"releasing alone needs a reason of at least {SHORTEST_REASON} characters",
+            advice="Give it with --alone REASON; it goes on record.",
+        )
+    return True
