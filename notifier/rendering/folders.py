@@ -18,9 +18,9 @@ from jinja2 import BaseLoader, Environment, TemplateNotFound
 import notifier
 from notifier.errors import BadInput, NotFound
 
-EMAIL, SMS = "email", "sms"
+EMAIL, SMS, WEB = "email", "sms", "web"
 BASE = "_base"
-_FIRST_PART = {EMAIL: "subject.txt", SMS: "text.txt"}
+_FIRST_PART = {EMAIL: "subject.txt", SMS: "text.txt", WEB: "words.toml"}
 """The file that every notice of a channel has in each of its languages."""
 _SUFFIXES = frozenset((".txt", ".html", ".svg", ".toml", ".typ"))
 _STATUS = "status.toml"
