@@ -17,7 +17,7 @@ from notifier.references import read_reference
 from notifier.settings import Settings
 from notifier.store import Store
 from notifier.web.body import bounded
-from notifier.web.current import CurrentAnnouncements
+from notifier.web.current import Also, CurrentAnnouncements
 from notifier.web.health import WorkerState, look
 from notifier.web.limits import Limiter
 from notifier.web.pages import Pages
@@ -29,13 +29,21 @@ _LONGEST_FORM = 2048
 _ANSWER_TIME = timedelta(milliseconds=250)
 
 
-def build(settings: Settings, store: Store, keys: Keys, worker: Callable[[], WorkerState]) -> FastAPI:
-    """Put the application together. ``worker`` tells how the sending part of this process is."""
+def build(
+    settings: Settings,
+    store: Store,
+    keys: Keys,
+    worker: Callable[[], WorkerState],
+    also: Also | None = None,
+) -> FastAPI:
+    """Put the application together. ``worker`` tells how the sending part of this process is, ``also`` what
+    is listed as out now beside announcements.
+    """
     # No route describes the application to strangers.
     app = FastAPI(title="notifier", docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.organisation, drill=settings.drill)
     _add_machine_routes(app, store, worker)
-    _add_check_page(app, settings, store, keys, pages)
+    _add_check_page(app, settings, store, keys, pages, also=also)
     app.add_exception_handler(HTTPException, _plainly)
     app.add_middleware(Protection, content_policy=policy([pages.style_hash]), clock=store.clock)
     return app
@@ -59,8 +67,10 @@ def _add_machine_routes(app: FastAPI, store: Store, worker: Callable[[], WorkerS
         return PlainTextResponse(note)
 
 
-def _add_check_page(app: FastAPI, settings: Settings, store: Store, keys: Keys, pages: Pages) -> None:
-    current = CurrentAnnouncements(store, settings.organisation.default_locale)
+def _add_check_page(
+    app: FastAPI, settings: Settings, store: Store, keys: Keys, pages: Pages, *, also: Also | None
+) -> None:
+    current = CurrentAnnouncements(store, settings.organisation.default_locale, also)
     limiter = Limiter(store.clock, settings.web.checks_per_minute)
 
     def locale_of(request: Request) -> str:

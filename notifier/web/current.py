@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,13 +23,20 @@ class Current:
     subject: str
     since: datetime
     channel: str
+    path: str = ""
+    """Where it can be read here, if it can."""
+
+
+Also = Callable[[str], Awaitable[Sequence[Current]]]
+"""What else is out now, in a language as near to the given one as there is."""
 
 
 class CurrentAnnouncements:
     """The list, read from the store at most every ten seconds per language."""
 
-    def __init__(self, store: Store, default_locale: str) -> None:
+    def __init__(self, store: Store, default_locale: str, also: Also | None = None) -> None:
         self._store = store
+        self._also = also
         self._default = default_locale
         self._lists: dict[str, tuple[datetime, list[Current]]] = {}
 
@@ -41,6 +49,8 @@ class CurrentAnnouncements:
             return kept[1]
         async with self._store.read() as tx:
             found = await self._read(tx, locale, now)
+        if self._also is not None:
+            found = [*await self._also(locale), *found]
         self._lists[locale] = (now, found)
         return found
 

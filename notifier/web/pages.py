@@ -70,7 +70,7 @@ class Pages:
         calendar = Calendar(locale, read_zone(self._organisation.time_zone))
         html = self._page.render(
             self._common(locale),
-            current=[(one.subject, calendar.day(one.since), one.channel) for one in current],
+            current=[(one.subject, calendar.day(one.since), one.channel, one.path) for one in current],
             verdict=verdict,
             genuine=genuine,
             day=calendar.day(genuine.day) if genuine else "",
