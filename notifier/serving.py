@@ -88,7 +88,7 @@ class Service:
         await asyncio.wait((*ending, starting), return_when=asyncio.FIRST_COMPLETED)
         if self._started.is_set():
             # Not before: a second service is refused by its worker, and never served.
-            _log.info("service.listening", url=_url(listening), worker=self._sender is not None)
+            _log.info("service.listening", url=url(listening), worker=self._sender is not None)
         await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
         starting.cancel()
         self._stop.set()
@@ -146,6 +146,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _url(listening: socket.socket) -> str:
+def url(listening: socket.socket) -> str:
+    """Return the address of a server on a socket that listens."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,8 @@ class Parts:
     raise_alerts: Callable[[], Awaitable[int]]
     rolled_back: Callable[[], Awaitable[bool]]
     """Says whether the store is older than what has been published of its log: a restored backup."""
+    chores: Mapping[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+    """What else is looked after once a minute, by name; cut off when the worker stops."""
 
 
 class Worker:
@@ -98,6 +100,7 @@ class Worker:
         self._looking = asyncio.Lock()
         self._tidying = asyncio.Lock()
         self._escalating = asyncio.Lock()
+        self._busy = asyncio.Lock()
         self._failure: NotifierError | None = None
         self._running: set[int] = set()
         self._rounds = Rounds(time.monotonic)
@@ -210,6 +213,8 @@ class Worker:
         self._timers.add_job(self._escalate, "interval", seconds=_LEASES_EVERY, id="steps")
         self._timers.add_job(self._hygiene, "interval", seconds=_HYGIENE_EVERY, id="hygiene")
         self._timers.add_job(self._hygiene, "date", id="hygiene-now")
+        self._timers.add_job(self._chores, "interval", seconds=_HYGIENE_EVERY, max_instances=1, id="chores")
+        self._timers.add_job(self._chores, "date", id="chores-now")
         self._timers.start()
 
     async def _due(self) -> None:
@@ -281,6 +286,11 @@ class Worker:
         async with self._tidying:
             await self._rounds.attempt("cancelling", self._cancel_rest)
             await self._rounds.attempt("alerts", self._parts.raise_alerts)
+
+    async def _chores(self) -> None:
+        async with self._busy:
+            for name, act in self._parts.chores.items():
+                await self._rounds.attempt(name, act)
 
     async def _cancel_rest(self) -> None:
         async with self._parts.store.begin() as tx:
