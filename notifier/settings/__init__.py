@@ -142,6 +142,10 @@ class WebSettings(Group):
     """Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks."""
     checks_per_minute: int = Field(default=20, ge=1)
     """Reference checks one address may make a minute."""
+    public_url: str = Field(default="", pattern=r"^(https?://[A-Za-z0-9.:\[\]-]{1,253})?$")
+    """Scheme and host under which the public reaches these pages, such as https://notices.example.com; empty
+    means https and the host of ``organisation.verify_address``. The worker looks at public notices there, and
+    at its own server where this is empty."""
 
 
 class AuditSettings(Group):
