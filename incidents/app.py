@@ -12,7 +12,17 @@ from incidents.cli.lazy import Entry, Overview
 from notifier import HOME_VARIABLE, __version__
 
 _INSTALLATION = ("incidents.cli.installation",)
-_INCIDENTS = ("declaring", "stepping", "showing", "forms", "affecting", "excluding", "freezing", "accounting")
+_INCIDENTS = (
+    "declaring",
+    "stepping",
+    "showing",
+    "forms",
+    "affecting",
+    "excluding",
+    "freezing",
+    "accounting",
+    "substituting",
+)
 _DEMO = ("incidents.cli.demo",)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from incidents.compromised import compromised
+from incidents.substitute.alerts import MissingAlerts
+from incidents.substitute.proof import Prover
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.sequencer import Sequencer
@@ -21,7 +23,7 @@ from notifier.channels.sms.callback_urls import CallbackUrls
 from notifier.channels.sms.drill import DrillSmsChannel
 from notifier.channels.sms.finishing import TextFinisher
 from notifier.channels.sms.twilio import TwilioChannel
-from notifier.engine.alerts import Alerts
+from notifier.engine.alerts import Alerts, Mailboxes, Post
 from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.planning import PlanCounts, plan
@@ -79,8 +81,40 @@ async def is_rolled_back(settings: Settings, store: Store) -> bool:
     return known is not None and known.size > (size or 0)
 
 
-def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel | None = None) -> Worker:
-    """Return the worker of an installation; ``channel`` stands in for the configured one."""
+def own_address(settings: Settings) -> str:
+    """Return where this machine reaches the installation's web server, as configured."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.web.host, settings.web.host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}"
+
+
+def _look_at_notices(
+    settings: Settings,
+    store: Store,
+    post: Post,
+    mailboxes: Mailboxes,
+    here: Callable[[], str] | None,
+) -> Callable[[], Awaitable[int]]:
+    """Return the round that proves public notices are public, and alerts where one is not."""
+    prover = Prover(store, lambda: settings.web.public_url or (here() if here else own_address(settings)))
+    missing = MissingAlerts(store, settings.alerts, post, mailboxes)
+
+    async def look() -> int:
+        await prover.round()
+        return await missing.raise_due()
+
+    return look
+
+
+def build_worker(
+    settings: Settings,
+    keys: Keys,
+    store: Store,
+    channel: Channel | None = None,
+    here: Callable[[], str] | None = None,
+) -> Worker:
+    """Return the worker of an installation; ``channel`` stands in for the configured one. ``here`` gives the
+    address of the web server in this process, where that is not as configured.
+    """
     used = channel or build_channel(settings)
     dispatcher = InlineDispatcher(workers=settings.sending.batches_at_once)
     sequencer = build_sequencer(settings, store)
@@ -145,5 +179,6 @@ def build_worker(settings: Settings, keys: Keys, store: Store, channel: Channel 
             escalate=lambda stop: escalation.round(stop=stop),
             raise_alerts=raise_alerts,
             rolled_back=rolled_back,
+            chores={"public notices": _look_at_notices(settings, store, mailer.post, mailboxes, here)},
         )
     )

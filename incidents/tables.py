@@ -172,3 +172,88 @@ class ListRow(SQLModel, table=True):
     """``unmatched``, ``ambiguous``, ``invalid``; ``unknown-data``: the row is used without a category."""
     kind: str
     """``number``, ``email`` or ``phone``."""
+
+
+class SubstituteNotice(SQLModel, table=True):
+    """A public notice about an incident, in place of notices to people who cannot be reached. A newer one of
+    the same incident takes its place at the same address.
+    """
+
+    __tablename__ = "substitute_notice"
+    __table_args__ = (UniqueConstraint("incident_id", "revision"),)
+    id: int | None = surrogate()
+    incident_id: int = big(foreign_key="incident.id")
+    revision: int
+    slug: str = Field(index=True)
+    """The end of its address: drawn by lot once per incident, so that nobody guesses it beforehand."""
+    state: str
+    """``draft``, ``approved``, ``published``, ``withdrawn``; ``dropped``: another was drafted instead."""
+    facts: dict[str, Any] = json(default_factory=dict)
+    """What its pages are made from."""
+    digest: str
+    """Over all its pages and texts: what is approved."""
+    from_at: int = big()
+    until_at: int = big()
+    """The first instant at which it is public no more."""
+    law_days: int = 0
+    """How many days the law asks for, as whoever drafted it said; 0 where nobody did."""
+    drafted_by: str
+    drafted_at: int = big()
+    approved_by: str = ""
+    approved_at: int | None = big(default=None)
+    expires_at: int | None = big(default=None)
+    """Until when the approval is good for publishing."""
+    alone: bool = False
+    alone_reason: str = ""
+    published_by: str = ""
+    published_at: int | None = big(default=None)
+    visible_at: int | None = big(default=None)
+    """From when it is served: its start, or the end of the countdown if that is later."""
+    withdrawn_by: str = ""
+    withdrawn_at: int | None = big(default=None)
+    withdrawn_because: str = ""
+    drafted_event: str
+    """The audit entries of its steps."""
+    approved_event: str = ""
+    published_event: str = ""
+    withdrawn_event: str = ""
+    taken_by: str = ""
+    """Who looks after it while it is not served as approved: alerts stop."""
+
+
+class SubstitutePage(SQLModel, table=True):
+    """One page of a public notice, or its text for the press, in one language: the very bytes served."""
+
+    __tablename__ = "substitute_page"
+    notice_id: int = big(primary_key=True, foreign_key="substitute_notice.id")
+    kind: str = Field(primary_key=True)
+    """``page`` or ``press``."""
+    locale: str = Field(primary_key=True)
+    content: bytes
+    digest: str
+
+
+guards.guard("substitute_page", "notice_id, kind, locale")
+
+
+class SubstituteProof(SQLModel, table=True):
+    """What was found at a public notice's address, seen from outside, on one occasion in one language."""
+
+    __tablename__ = "substitute_proof"
+    __table_args__ = (UniqueConstraint("notice_id", "locale", "occasion", "served"),)
+    id: int | None = surrogate()
+    notice_id: int = big(foreign_key="substitute_notice.id")
+    locale: str
+    occasion: str
+    """The day (ISO) in the notice's time zone, or ``end``: within its last hour."""
+    served: bool
+    """Whether it was what had been approved."""
+    status: int
+    """The HTTP status; 0 where nothing answered."""
+    digest: str
+    """SHA-256 of what was found; empty where nothing was."""
+    at: int = big()
+    event_id: str
+
+
+guards.guard("substitute_proof", "id")

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from incidents.building import build_worker
+from incidents.building import build_worker, own_address
 from incidents.inlets import Inlets
+from incidents.substitute.standing import Shelf
+from incidents.web.substitute import add_substitute_routes
 from notifier import logs
 from notifier.cli import application, run
-from notifier.serving import Service, listen
+from notifier.serving import Service, listen, url
 from notifier.web.app import build
 from notifier.web.reports import add_report_routes
 
@@ -35,11 +37,18 @@ def serve(
     async def act() -> None:
         keys = installed.load_keys()
         async with installed.store() as store:
-            service = Service(None if no_worker else build_worker(installed.settings, keys, store))
+            settings = installed.settings
+            here = [own_address(settings)]
+            service = Service(
+                None if no_worker else build_worker(settings, keys, store, here=lambda: here[-1])
+            )
             inlets = Inlets(installed.settings, keys, store)
-            pages = build(installed.settings, store, keys, service.worker_state)
+            shelf = Shelf(store, [settings.home / "templates"], settings.organisation.default_locale)
+            pages = build(settings, store, keys, service.worker_state, shelf.listed)
+            add_substitute_routes(pages, shelf, store.clock)
             add_report_routes(pages, inlets.providers, inlets.intake.take)
             with listen(host or web.host, web.port if port < 0 else port) as listening:
+                here.append(url(listening))
                 logs.configure()
                 async with inlets.opened():
                     await service.run(pages, listening, web.trusted_proxies)

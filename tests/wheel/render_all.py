@@ -12,6 +12,7 @@ from notifier.channels.sms.codes import table
 from notifier.customers.values import PostalAddress
 from notifier.notices import Person
 from notifier.rendering import Renderer, SmsRenderer
+from notifier.rendering.public import PublicRenderer
 from notifier.settings import Organisation
 from notifier.web.banner.assets import element
 from notifier.web.banner.fragment import Fragments
@@ -51,6 +52,15 @@ def main(facts_file: str) -> None:
             address=home,
         )
         sys.stdout.write(f"letter {locale}: {len(content)} bytes\n")
+    everybody = PublicRenderer()
+    public = {"from": "2026-03-01", "last": "2026-03-31", "categories": ["email"], "people": 0}
+    shown = {
+        **facts,
+        "public": {**public, "address": "https://notices.example.com/substitute/x", "paths": {}},
+    }
+    for locale in everybody.locales():
+        size = len(everybody.page(locale, shown)) + len(everybody.press(locale, shown))
+        sys.stdout.write(f"public notice {locale}: {size} bytes\n")
     pages = Pages(Organisation(), drill=False)
     for locale in LOCALES:
         pages.render(locale, [])
