@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format types docs crash bench bench-million lock wheel test-wheel clean-root clean
+.PHONY: help setup test demo lint format types docs crash simulate bench bench-million lock wheel test-wheel clean-root clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -e 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ lock: $(READY) ## Bring requirements.lock up to date with pyproject.toml (UPGRAD
 	$(COMPILE) --all-extras --group dev $(UPGRADE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml --output-file docker/runtime.lock
 	$(COMPILE) --constraint requirements.lock --group build --output-file docker/build.lock
+
+simulate: $(READY) ## Bring PEOPLE through a channel plan with mixed fates while the worker is killed.
+	SIMULATE_PEOPLE=$(or $(PEOPLE),100000) $(BIN)/python -m pytest -m crash tests/crash/test_simulation.py -k many -rP $(ARGS)
 
 wheel: $(READY) ## Build the wheel into dist/.
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

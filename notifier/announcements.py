@@ -61,6 +61,8 @@ class Announcement:
     editors: frozenset[str]
     """Who else wrote what it says or when."""
     digests: Digests
+    later_digest: str
+    """Over the templates of the later steps, as they were at the preflight."""
     inputs: str
     created_at: int
     preflighted_at: int | None
@@ -75,8 +77,8 @@ class Announcement:
 
 _COLUMNS = (
     "id, code, kind, notice, drill, audience_id, state, facts, plan, author, editors, audience_digest,"
-    " texts_digest, plan_digest, channels_digest, preflight_inputs, created_at, preflighted_at, release_at,"
-    " released_at"
+    " texts_digest, plan_digest, channels_digest, later_digest, preflight_inputs, created_at, preflighted_at,"
+    " release_at, released_at"
 )
 
 
@@ -105,6 +107,7 @@ async def announcement(tx: Transaction, key: str | int, *, lock: bool = False) -
         author=row.author,
         editors=frozenset((row.editors or "").split()),
         digests=Digests(row.audience_digest, row.texts_digest, row.plan_digest, row.channels_digest),
+        later_digest=row.later_digest,
         inputs=row.preflight_inputs,
         created_at=row.created_at,
         preflighted_at=row.preflighted_at,

@@ -115,7 +115,7 @@ class FatedChannel:
         elif fated is Fate.DEFERRED and first:
             outcome = _LATER
         else:
-            os.write(self._file, f"{envelope.return_path}\n".encode())
+            os.write(self._file, f"{envelope.return_path} {fated}\n".encode())
             if fated is Fate.LOST_ANSWER and first:
                 raise ConnectionError
             outcome = _TAKEN

@@ -14,7 +14,17 @@ from notifier.deliveries import State
 from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import LOST, PAUSES, TROUBLES, WARNINGS, ask_author, end_holds, is_open, open_hold
+from notifier.engine.holds import (
+    LOST,
+    PAUSES,
+    STEPS,
+    TROUBLES,
+    WARNINGS,
+    ask_author,
+    end_holds,
+    is_open,
+    open_hold,
+)
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon
 from notifier.engine.schedule import ready_wave
@@ -28,6 +38,7 @@ _SENDING_HOLDS = (
     *PAUSES,
     "canary",
     *TROUBLES,
+    STEPS,
     "order",
     "release",
     doubt.HOLD,

@@ -33,6 +33,9 @@ def warning(kind: str) -> str:
     return f"{kind}-warning"
 
 
+STEPS = "steps"
+"""Later steps of the channel plan cannot be gone: what they say is not what was approved."""
+
 UNTOLD = "untold"
 """Asks somebody to look: people are not told although an address of theirs could be used."""
 

@@ -6,15 +6,16 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from notifier import notices
-from notifier.announcements import Announcement
-from notifier.errors import BadInput
+from notifier.announcements import Announcement, canonical_digest
+from notifier.errors import BadInput, Refused
 from notifier.escalation.candidates import Candidate, Step
 from notifier.escalation.makers import LetterMaker, StepMaker, TextMaker
 from notifier.escalation.taking import Notice
 from notifier.keys import Keys
 from notifier.preflight.making import Maker, Recipe, new_dictionary
 from notifier.preflight.readers import SetAsideError, open_reader
-from notifier.preflight.recipe import recipe_for
+from notifier.preflight.recipe import own_templates, recipe_for
+from notifier.preflight.templates import TemplateFiles
 from notifier.rendering import MissingVariables
 from notifier.settings import Settings
 from notifier.store import Store
@@ -35,7 +36,16 @@ class Workbench:
 
     @classmethod
     async def of(cls, store: Store, announcement: Announcement, settings: Settings, keys: Keys) -> Workbench:
-        """Read what an announcement's notices are made from."""
+        """Read what an announcement's notices are made from.
+
+        Templates that are not those approved are ``Refused``: nobody reads what nobody has signed.
+        """
+        later = TemplateFiles(own_templates(settings)).later(announcement.notice, announcement.plan)
+        if canonical_digest(later) != announcement.later_digest:
+            raise Refused(
+                "the templates of its later steps are not those that were approved: put them back",
+                advice="Who waits for a later step is told once they are as approved.",
+            )
         async with store.read() as tx:
             return cls(await recipe_for(tx, announcement, settings, keys), announcement, settings)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from notifier.announcements import Announcement, announcement
 from notifier.engine.dispatch import Dispatcher
+from notifier.engine.holds import STEPS, ask_author, end_holds
+from notifier.errors import Refused
 from notifier.escalation import candidates
-from notifier.escalation.candidates import Candidate, Compromised, Step
+from notifier.escalation.candidates import Compromised, Step
 from notifier.escalation.making import Workbench
-from notifier.escalation.taking import Notice, take
+from notifier.escalation.taking import take
 from notifier.keys import Keys
 from notifier.plans import When
 from notifier.settings import Settings
@@ -63,30 +65,47 @@ class Escalation:
         ids = [row.id for row in rows]
         self._benches = {one: bench for one, bench in self._benches.items() if one in ids}
         done = 0
+        trouble: Exception | None = None
         for one in ids:
             began = self._monotonic()
             if began < self._not_before.get(one, 0):
                 continue
-            gone = await self._through(one, stop)
+            gone, error = await self._through(one, stop)
+            trouble = trouble or error
             done += gone
             took = self._monotonic() - began
             self._not_before[one] = 0 if gone else self._monotonic() + IDLE_SHARE * took
+        if trouble is not None:
+            raise trouble
         return done
 
-    async def _through(self, announcement_id: int, stop: Callable[[], bool]) -> int:
-        """Go through the steps of one plan, again and again until nothing more is due."""
+    async def _through(self, announcement_id: int, stop: Callable[[], bool]) -> tuple[int, Exception | None]:
+        """Go through the steps of one plan, again and again until nothing more is due.
+
+        A step that fails keeps none of the others waiting; the first error is returned.
+        """
         done = 0
         while not stop():
-            before = done
+            before, trouble = done, None
             async with self._store.read() as tx:
                 about = await announcement(tx, announcement_id)
-            for number in range(1, len(about.plan.steps) + 1):
-                done += await self._step(about, number, stop)
-            if done == before:
+            try:
+                bench = await self._bench(about)
+            except Refused as no:
+                await self._ask(about, str(no))
                 break
-        return done
+            for number in range(1, len(about.plan.steps) + 1):
+                try:
+                    done += await self._step(bench, about, number, stop)
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with one step, the others go on
+                    trouble = trouble or error
+            if done == before:
+                return done, trouble
+        return done, None
 
-    async def _step(self, about: Announcement, number: int, stop: Callable[[], bool]) -> int:
+    async def _step(
+        self, bench: Workbench, about: Announcement, number: int, stop: Callable[[], bool]
+    ) -> int:
         planned = about.plan.steps[number - 1]
         async with self._store.read() as tx:
             now = tx.now_us()
@@ -101,7 +120,8 @@ class Escalation:
             if not people:
                 break
             after = people[-1].id
-            made = await self._make(step, people)
+            await bench.prepare(self._store, step, people)
+            made = await asyncio.to_thread(bench.make, step, people)
             async with self._store.begin() as tx:
                 taken = await take(tx, step, made, self._dispatcher)
             done += taken.taken + taken.skipped
@@ -109,10 +129,14 @@ class Escalation:
                 break
         return done
 
-    async def _make(self, step: Step, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
-        bench = self._benches.get(step.announcement.id)
-        if bench is None:
-            bench = await Workbench.of(self._store, step.announcement, self._settings, self._keys)
-            self._benches[step.announcement.id] = bench
-        await bench.prepare(self._store, step, people)
-        return await asyncio.to_thread(bench.make, step, people)
+    async def _bench(self, about: Announcement) -> Workbench:
+        """Return what the announcement's notices are made on; ``Refused`` where that is not as approved."""
+        if about.id not in self._benches:
+            self._benches[about.id] = await Workbench.of(self._store, about, self._settings, self._keys)
+            async with self._store.begin() as tx:
+                await end_holds(tx, about.id, kinds=(STEPS,), actor="system")
+        return self._benches[about.id]
+
+    async def _ask(self, about: Announcement, reason: str) -> None:
+        async with self._store.begin() as tx:
+            await ask_author(tx, about.id, kind=STEPS, reason=reason)

@@ -267,9 +267,14 @@ class Preflight:
             }
             await tx.write(
                 "UPDATE announcement SET preflighted_at = :now, audience_digest = :audience_digest,"
-                " texts_digest = :texts_digest, plan_digest = :plan_digest,"
+                " texts_digest = :texts_digest, plan_digest = :plan_digest, later_digest = :later,"
                 " channels_digest = :channels_digest WHERE id = :id",
-                {"now": tx.now_us(), "id": now.id, **digests},
+                {
+                    "now": tx.now_us(),
+                    "id": now.id,
+                    "later": canonical_digest(files.later(now.notice, now.plan)),
+                    **digests,
+                },
             )
             await set_state(tx, now, "preflighted")
             tx.record(

@@ -227,6 +227,7 @@ def upgrade() -> None:
         sa.Column("texts_digest", sa.String(), nullable=False),
         sa.Column("plan_digest", sa.String(), nullable=False),
         sa.Column("channels_digest", sa.String(), nullable=False),
+        sa.Column("later_digest", sa.String(), server_default="", nullable=False),
         sa.Column("preflight_inputs", sa.String(), nullable=False),
         sa.Column("preflighted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("release_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),

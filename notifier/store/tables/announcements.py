@@ -40,6 +40,8 @@ class Announcement(SQLModel, table=True):
     """Over templates, facts and every person's notice digest: RFC 6962 root, hex."""
     plan_digest: str = ""
     channels_digest: str = ""
+    later_digest: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """Over the templates that later steps are made from; part of what ``texts_digest`` covers."""
     preflight_inputs: str = ""
     """Digest of what the present preflight was begun with: an interrupted one goes on only with the same."""
     preflighted_at: int | None = big(default=None)
