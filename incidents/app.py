@@ -76,6 +76,7 @@ class Commands(Overview):
                 "notifier.cli.approving",
                 "notifier.cli.sending",
                 "notifier.cli.doubt",
+                "notifier.cli.resending",
             ),
             is_group=True,
         ),

@@ -28,7 +28,7 @@ from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.planning import PlanCounts, plan
 from notifier.engine.worker import Parts, Worker
-from notifier.escalation import Escalation
+from notifier.escalation.rounds import Escalation
 from notifier.forecasts import allowed_rate
 from notifier.keys import Keys
 from notifier.operators import alert_addresses

@@ -44,7 +44,7 @@ async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[
         values,
     )
     elsewhere = await tx.write(
-        f"{_INSERT} JOIN delivery d ON d.member_id = m.id AND d.step > 0"
+        f"{_INSERT} JOIN delivery d ON d.member_id = m.id AND d.step <> 0"
         f" JOIN contact_point p ON p.id = d.contact_point_id {_NEWLY} AND ({condition})"
         " ON CONFLICT DO NOTHING",
         values,

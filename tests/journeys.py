@@ -20,7 +20,7 @@ from notifier.engine.reckoning import Account, reckon
 from notifier.engine.schedule import fire_due
 from notifier.engine.sending import BatchRun
 from notifier.engine.spill import Spill
-from notifier.escalation import Escalation
+from notifier.escalation.rounds import Escalation
 from notifier.keys import Keys
 from notifier.plans import Step
 from notifier.preflight import Preflight

@@ -40,6 +40,7 @@ class AuditAction(StrEnum):
     LOCALE_APPROVED = "locale:approved"
     PREVIEWED = "notice:previewed"
     STEP_TAKEN = "announcement:step:taken"
+    RESEND_DECIDED = "announcement:resend"
     STEP_SKIPPED = "announcement:step:skipped"
     WAVE_ADVANCED = "wave:advanced"
     WAVE_STARTED = "wave:started"

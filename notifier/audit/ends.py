@@ -21,7 +21,7 @@ _UNRELEASED = frozenset({"draft", "preflighted", "approved", "countdown"})
 _NOBODY = Told(State.PLANNED, 0, 0, "", "")
 _DELIVERIES = (
     "SELECT d.reference, d.state, d.attempts, n.code AS announcement, m.uid AS member,"
-    " CASE WHEN d.customer_id = m.customer_id AND (d.step > 0 OR d.contact_point_id = m.contact_point_id)"
+    " CASE WHEN d.customer_id = m.customer_id AND (d.step <> 0 OR d.contact_point_id = m.contact_point_id)"
     " AND m.audience_id = n.audience_id AND t.reference = d.reference AND t.member_id = d.member_id"
     " AND t.announcement_id = d.announcement_id AND t.channel = d.channel AND t.occasion = d.occasion"
     " THEN 1 ELSE 0 END AS fits"

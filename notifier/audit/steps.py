@@ -14,7 +14,7 @@ WANTED = frozenset({AuditAction.STEP_TAKEN.value, AuditAction.STEP_SKIPPED.value
 _DELIVERIES = (
     "SELECT n.code, w.step, b.number, b.channel, d.reference, d.channel AS way FROM delivery d"
     " JOIN send_batch b ON b.id = d.batch_id JOIN wave w ON w.id = b.wave_id"
-    " JOIN announcement n ON n.id = d.announcement_id WHERE d.step > 0 OR w.step > 0"
+    " JOIN announcement n ON n.id = d.announcement_id WHERE d.step <> 0 OR w.step <> 0"
     " ORDER BY n.id, w.step, b.number, d.reference"
 )
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import typer
 from rich.console import Console
@@ -25,11 +25,18 @@ from notifier.keys import Keys
 from notifier.settings import Settings
 from notifier.store import Store
 
+if TYPE_CHECKING:
+    from notifier.escalation.rounds import Escalation
+
 T = TypeVar("T")
 
 PARTIAL = 3
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _no_escalation(_store: Store) -> Escalation:
+    raise NotifierError("this installation has no announcements")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Application:
     """Tells whoever works the batches that some are ready."""
     checks: Callable[[], Sequence[Check]] = tuple
     """What the packages built on the engine hold against the audit trail."""
+    escalation: Callable[[Store], Escalation] = _no_escalation
+    """Goes with people through later steps of announcements, in a store."""
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:

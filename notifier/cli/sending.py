@@ -16,6 +16,7 @@ from notifier.engine import control, untold
 from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, take_hold
 from notifier.engine.reckoning import Account, reckon
+from notifier.escalation import resend as resending
 from notifier.forecasts import allowed_rate
 from notifier.store import Transaction
 from notifier.words import persons
@@ -46,6 +47,7 @@ async def _status(app: Application, code: str) -> None:
         )
         waiting = [row for row in await open_holds(tx) if row.code == code]
         missed = await untold.count(tx, announcement.id)
+        again = await resending.offered(tx, announcement.id)
         subject = await untold.subject(tx, announcement.id)
     value = {
         "code": code,
@@ -61,6 +63,7 @@ async def _status(app: Application, code: str) -> None:
         "offered": account.offered,
         "unaccounted": account.unaccounted,
         "untold": asdict(missed),
+        "resend_offered": again,
         "remaining": ahead.remaining,
         "undecided": ahead.undecided,
         "rate_per_second": ahead.rate_per_second,
@@ -89,6 +92,13 @@ async def _status(app: Application, code: str) -> None:
         if said := missed.sentence():
             advice = missed.advice(subject, released=announcement.released_at is not None)
             out.print(f"{said}\n{advice}", markup=False)
+        for channel, people in again.items():
+            out.print(
+                f"Not reached, with a new contact point on file since: {persons(people)} ({channel}). Send it"
+                f" again: notifier announcements resend {code} --channel {channel} --operator HANDLE"
+                " --reason …",
+                markup=False,
+            )
         if account.not_released:
             out.print(f"Not released yet; see: notifier announcements show {code}", markup=False)
         else:

@@ -138,7 +138,7 @@ class Loader:
                 "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
                 "n.sealed, n.dictionary_id, n.digest, p.site, "
                 "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point, "
-                f"CASE WHEN d.step > 0 AND {ACKNOWLEDGED} THEN 1 ELSE 0 END AS acknowledged, "
+                f"CASE WHEN d.step <> 0 AND {ACKNOWLEDGED} THEN 1 ELSE 0 END AS acknowledged, "
                 f"CASE WHEN d.attempts > 0 THEN 'told' ELSE {BEFORE} END AS before, "
                 f"CASE WHEN d.attempts > 0 THEN (SELECT count(*) {_TRIES}) ELSE 0 END AS tries, "
                 f"CASE WHEN d.attempts > 0 THEN (SELECT min(t.opened_at) {_TRIES}) END AS tried_since "

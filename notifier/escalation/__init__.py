@@ -5,7 +5,3 @@ made from the approved facts and templates, and a delivery waits for its channel
 reason. Both are final and on record, so that at the end of the plan each person has one or the other of
 every step, or was reached before. What cannot be decided yet is asked again.
 """
-
-from notifier.escalation.rounds import Escalation
-
-__all__ = ["Escalation"]

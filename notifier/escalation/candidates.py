@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -40,9 +40,56 @@ class Candidate:
     member: Member
 
 
+class Asked(Protocol):
+    """Something that people are gone on with: a step of the plan, or a resend."""
+
+    @property
+    def announcement(self) -> Announcement:
+        """Whose notices they are."""
+        ...
+
+    @property
+    def compromised(self) -> Compromised:
+        """What must not be used."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """Its number in the plan; ``RESEND`` where it is in none."""
+        ...
+
+    @property
+    def channel(self) -> str:
+        """The channel."""
+        ...
+
+    @property
+    def occasion(self) -> str:
+        """The occasion of its notices."""
+        ...
+
+    @property
+    def as_before(self) -> bool:
+        """Whether it is only for those whom the corrected announcement was sent to on this channel."""
+        ...
+
+    @property
+    def reminding(self) -> bool:
+        """Whether its notices say that they are a reminder."""
+        ...
+
+    def condition(self) -> str:
+        """Return the condition on ``m`` of ``a`` under which it is due."""
+        ...
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters of its conditions."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of one announcement, as it is asked for."""
+    """One step of one announcement's plan, as it is asked for."""
 
     announcement: Announcement
     number: int
@@ -51,14 +98,13 @@ class Step:
     """The instant now, less the step's waiting time."""
 
     @property
-    def planned(self) -> plans.Step:
-        """The step as the plan has it."""
+    def _planned(self) -> plans.Step:
         return self.announcement.plan.steps[self.number - 1]
 
     @property
     def channel(self) -> str:
         """The step's channel."""
-        return self.planned.channel
+        return self._planned.channel
 
     @property
     def occasion(self) -> str:
@@ -66,9 +112,14 @@ class Step:
         return self.announcement.plan.occasion(self.number)
 
     @property
-    def corrects(self) -> str:
-        """The code of the announcement that this one corrects."""
-        return str(self.announcement.facts.get("corrects", ""))
+    def as_before(self) -> bool:
+        """Whether it is only for those whom the corrected announcement was sent to on this channel."""
+        return self._planned.when is When.AS_BEFORE
+
+    @property
+    def reminding(self) -> bool:
+        """Whether its notices say that they are a reminder."""
+        return self.occasion != "first"
 
     def condition(self) -> str:
         """Return the condition on ``m`` under which it is due."""
@@ -84,7 +135,7 @@ class Step:
         }
 
 
-async def due(tx: Transaction, step: Step, *, after: int, most: int) -> list[Candidate]:
+async def due(tx: Transaction, step: Asked, *, after: int, most: int) -> list[Candidate]:
     """Return up to ``most`` people for whom a step is due, in the order of the audience, behind ``after``."""
     rows = await tx.rows(_query(step), **_values(step), after=after, most=most)
     own: Mapping[int, Sequence[bytes]] = {}
@@ -93,12 +144,13 @@ async def due(tx: Transaction, step: Step, *, after: int, most: int) -> list[Can
     return [_candidate(row, tuple(own.get(row.customer_id, ()))) for row in rows]
 
 
-async def still(tx: Transaction, step: Step, ids: Sequence[int]) -> set[int]:
+async def still(tx: Transaction, step: Asked, ids: Sequence[int]) -> set[int]:
     """Return for whom of these people the step is due at this moment."""
     source = tx.recordset("ids", "v", id="bigint")
     values = {name: value for name, value in step.values().items() if name != "audience"}
     rows = await tx.rows(
-        f"SELECT m.id FROM {source} JOIN audience_member m ON m.id = v.id JOIN announcement a ON a.id = :id"
+        f"SELECT m.id FROM {source} JOIN audience_member m ON m.id = v.id"
+        " JOIN customer c ON c.id = m.customer_id JOIN announcement a ON a.id = :id"
         f" WHERE {step.condition()}",
         ids=orjson.dumps([{"id": one} for one in ids]).decode(),
         **values,
@@ -106,15 +158,15 @@ async def still(tx: Transaction, step: Step, ids: Sequence[int]) -> set[int]:
     return {row.id for row in rows}
 
 
-def _query(step: Step) -> str:
+def _query(step: Asked) -> str:
     if step.channel == "banner":
         chosen, why = "NULL", "''"
     else:
         mandatory = step.announcement.kind == MANDATORY_KIND
         legal = LegalClass.MANDATORY if mandatory else LegalClass.VOLUNTARY
-        chosen, why = choosing.point(step.compromised.condition, legal, reminder=step.occasion != "first")
+        chosen, why = choosing.point(step.compromised.condition, legal, reminder=step.reminding)
         why = f"CASE WHEN q.point_id IS NOT NULL THEN '' ELSE {why} END"
-    if step.planned.when is When.AS_BEFORE:
+    if step.as_before:
         why = f"CASE WHEN NOT {conditions.WAS_TOLD} THEN 'not-sent-before' ELSE {why} END"
     # The plus keeps SQLite on the primary key, in whose order the chunks come.
     inner = (
@@ -134,12 +186,12 @@ def _query(step: Step) -> str:
     )
 
 
-def _values(step: Step) -> dict[str, Any]:
+def _values(step: Asked) -> dict[str, Any]:
     values = step.values()
     if step.channel != "banner":
         values |= {"channel": step.channel, **(step.compromised.values or {})}
-    if step.planned.when is When.AS_BEFORE:
-        values |= {"corrects": step.corrects, "channel": step.channel}
+    if step.as_before:
+        values |= {"corrects": str(step.announcement.facts.get("corrects", "")), "channel": step.channel}
     return values
 
 

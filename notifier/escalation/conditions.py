@@ -73,6 +73,11 @@ def due(steps: Sequence[Step], number: int) -> str:
     return " AND ".join([*made, f"(({' AND '.join(lost)}) OR ({' AND '.join(waited)}))"])
 
 
+UNREACHED = (
+    f"{REACHABLE} AND NOT {ASIDE} AND NOT {ACKNOWLEDGED} AND NOT EXISTS (SELECT 1 FROM delivery d"
+    f" WHERE d.member_id = m.id AND d.announcement_id = a.id AND {_ARRIVED_OR_MAY})"
+)
+"""Of a member ``m`` of ``a``: nothing has reached them, and nothing is on its way."""
 WAS_TOLD = (
     "EXISTS (SELECT 1 FROM delivery d JOIN announcement o ON o.id = d.announcement_id"
     " WHERE o.code = :corrects AND d.customer_id = m.customer_id AND d.channel = :channel"

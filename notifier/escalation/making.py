@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from notifier import notices
 from notifier.announcements import Announcement, canonical_digest
 from notifier.errors import BadInput, Refused
-from notifier.escalation.candidates import Candidate, Step
+from notifier.escalation.candidates import Asked, Candidate
 from notifier.escalation.makers import LetterMaker, StepMaker, TextMaker
 from notifier.escalation.taking import Notice
 from notifier.keys import Keys
@@ -31,7 +31,7 @@ class Workbench:
         self._announcement = announcement
         self._settings = settings
         self._makers: dict[str, StepMaker] = {}
-        self._reminder: Maker | None = None
+        self._email: dict[bool, Maker] = {}
         self._dictionaries: dict[tuple[str, str, str], tuple[int, bytes]] = {}
 
     @classmethod
@@ -49,10 +49,10 @@ class Workbench:
         async with store.read() as tx:
             return cls(await recipe_for(tx, announcement, settings, keys), announcement, settings)
 
-    async def prepare(self, store: Store, step: Step, people: Sequence[Candidate]) -> None:
+    async def prepare(self, store: Store, step: Asked, people: Sequence[Candidate]) -> None:
         """Make sure of the dictionaries for these people's notices: they are kept in the store."""
         if step.channel == "email":
-            await self._prepare_reminders(store, people)
+            await self._prepare_emails(store, people)
             return
         maker = self._maker(step.channel)
         wanted = set()
@@ -70,17 +70,16 @@ class Workbench:
                 store, channel, locale, variant, sample
             )
 
-    async def _prepare_reminders(self, store: Store, people: Sequence[Candidate]) -> None:
+    async def _prepare_emails(self, store: Store, people: Sequence[Candidate]) -> None:
         """Do the same for e-mail: of most readers the first notice has made it."""
-        recipe = self._recipe
-        maker = self._reminder or Maker(recipe.reminding())
+        maker = self._emails(reminding=True)
         missing: dict[tuple[str, str], Candidate] = {}
         for one in people:
             try:
                 key = maker.locale(one.member.locale), one.member.variant
             except BadInput:
                 continue
-            if key not in recipe.dictionaries:
+            if key not in self._recipe.dictionaries:
                 missing.setdefault(key, one)
         for (locale, variant), one in missing.items():
             member = one.member
@@ -89,10 +88,17 @@ class Workbench:
             except (BadInput, MissingVariables):
                 continue
             await self._keep(store, "email", locale, variant, new_dictionary(message))
-        if missing or self._reminder is None:
+        if missing:
             async with store.read() as tx:
                 self._recipe = await recipe_for(tx, self._announcement, self._settings, self._recipe.keys)
-            self._reminder = Maker(self._recipe.reminding())
+            self._email.clear()
+
+    def _emails(self, *, reminding: bool) -> Maker:
+        if reminding not in self._email:
+            recipe = self._recipe.reminding() if reminding else self._recipe
+            # That nobody is named was found when everybody's texts were checked.
+            self._email[reminding] = Maker(recipe, look_for_names=False)
+        return self._email[reminding]
 
     async def _keep(
         self, store: Store, channel: str, locale: str, variant: str, sample: bytes
@@ -113,10 +119,10 @@ class Workbench:
                 )
         return row.id, bytes(row.content)
 
-    def make(self, step: Step, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
+    def make(self, step: Asked, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
         """Return each person's notice, or why they get none."""
         if step.channel == "email":
-            return self._reminders(people)
+            return self._again(people, reminding=step.reminding)
         maker = self._maker(step.channel)
         made: list[tuple[Candidate, Notice | str]] = []
         for one in people:
@@ -135,7 +141,7 @@ class Workbench:
             self._makers[channel] = _MAKERS[channel](self._recipe)
         return self._makers[channel]
 
-    def _one(self, step: Step, maker: StepMaker, one: Candidate) -> Notice:
+    def _one(self, step: Asked, maker: StepMaker, one: Candidate) -> Notice:
         keys = self._recipe.keys
         reader = open_reader(keys, one.member, maker.locale, addressed=maker.addressed)
         reference = secrets.token_hex(8).upper()
@@ -155,12 +161,12 @@ class Workbench:
             number,
         )
 
-    def _reminders(self, people: Sequence[Candidate]) -> list[tuple[Candidate, Notice | str]]:
-        """Return the e-mail once more, said to be a reminder; made and checked like the first one."""
-        if self._reminder is None:
-            raise RuntimeError("the step was not prepared")
+    def _again(self, people: Sequence[Candidate], *, reminding: bool) -> list[tuple[Candidate, Notice | str]]:
+        """Return the e-mail once more; made and checked like the first one."""
         chosen = {one.id: one for one in people}
-        made, aside = self._reminder.chunk([one.member for one in people if not one.why_not])
+        made, aside = self._emails(reminding=reminding).chunk(
+            [one.member for one in people if not one.why_not]
+        )
         done: list[tuple[Candidate, Notice | str]] = [(one, one.why_not) for one in people if one.why_not]
         done += [(chosen[one.member], one.finding) for one in aside]
         done += [

@@ -11,9 +11,10 @@ from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import STEPS, ask_author, end_holds
 from notifier.errors import Refused
 from notifier.escalation import candidates
-from notifier.escalation.candidates import Compromised, Step
+from notifier.escalation.candidates import Asked, Compromised, Step
 from notifier.escalation.making import Workbench
-from notifier.escalation.taking import take
+from notifier.escalation.resend import Resend
+from notifier.escalation.taking import Taken, take
 from notifier.keys import Keys
 from notifier.plans import When
 from notifier.settings import Settings
@@ -112,8 +113,12 @@ class Escalation:
             compromised = await self._matter(tx, about)
         if planned.when is When.ALWAYS and (about.released_at or now) + planned.after > now:
             return 0
-        step = Step(about, number, compromised, now - planned.after)
-        after = done = 0
+        gone = await self._go(bench, Step(about, number, compromised, now - planned.after), stop)
+        return gone.taken + gone.skipped
+
+    async def _go(self, bench: Workbench, step: Asked, stop: Callable[[], bool]) -> Taken:
+        """Go with everybody for whom something is due."""
+        after, gone = 0, Taken()
         while not stop():
             async with self._store.read() as tx:
                 people = await candidates.due(tx, step, after=after, most=CHUNK)
@@ -123,11 +128,20 @@ class Escalation:
             await bench.prepare(self._store, step, people)
             made = await asyncio.to_thread(bench.make, step, people)
             async with self._store.begin() as tx:
-                taken = await take(tx, step, made, self._dispatcher)
-            done += taken.taken + taken.skipped
+                one = await take(tx, step, made, self._dispatcher)
+            gone = Taken(gone.taken + one.taken, gone.skipped + one.skipped)
             if len(people) < CHUNK:
                 break
-        return done
+        return gone
+
+    async def resend(self, announcement_id: int, channel: str, occasion: str) -> int:
+        """Send once more to whoever is unreached and has a new contact point; returns how many those are."""
+        async with self._store.read() as tx:
+            about = await announcement(tx, announcement_id)
+            compromised = await self._matter(tx, about)
+        bench = await self._bench(about)
+        asked = Resend.of(about, channel, occasion, compromised)
+        return (await self._go(bench, asked, lambda: False)).taken
 
     async def _bench(self, about: Announcement) -> Workbench:
         """Return what the announcement's notices are made on; ``Refused`` where that is not as approved."""

@@ -18,7 +18,7 @@ from notifier.audit.merkle import root
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.sending import window_of
 from notifier.escalation import candidates
-from notifier.escalation.candidates import Candidate, Step
+from notifier.escalation.candidates import Asked, Candidate
 from notifier.store import Transaction
 
 NO_BATCH = "done"
@@ -52,7 +52,7 @@ class Taken:
 
 async def take(
     tx: Transaction,
-    step: Step,
+    step: Asked,
     made: Sequence[tuple[Candidate, Notice | str]],
     dispatcher: Dispatcher,
 ) -> Taken:
@@ -68,13 +68,13 @@ async def take(
     passed = [(one, what) for one, what in made if one.id in waiting and isinstance(what, str)]
     if told:
         await _tell(tx, step, told, dispatcher)
-    if passed:
+    if passed and step.number > 0:  # Whom a resend cannot reach stands as before.
         await _skip(tx, step, passed)
     return Taken(len(told), len(passed))
 
 
 async def _tell(
-    tx: Transaction, step: Step, told: Sequence[tuple[Candidate, Notice]], dispatcher: Dispatcher
+    tx: Transaction, step: Asked, told: Sequence[tuple[Candidate, Notice]], dispatcher: Dispatcher
 ) -> None:
     about = step.announcement
     now = tx.now_us()
@@ -132,7 +132,7 @@ async def _tell(
     tx.record(Event(AuditAction.STEP_TAKEN, facts))
 
 
-async def _skip(tx: Transaction, step: Step, passed: Sequence[tuple[Candidate, str]]) -> None:
+async def _skip(tx: Transaction, step: Asked, passed: Sequence[tuple[Candidate, str]]) -> None:
     now = tx.now_us()
     await tx.insert_many(
         "skipped_step",
@@ -147,11 +147,11 @@ async def _skip(tx: Transaction, step: Step, passed: Sequence[tuple[Candidate, s
     tx.record(Event(AuditAction.STEP_SKIPPED, facts))
 
 
-def _head(step: Step) -> dict[str, Json]:
+def _head(step: Asked) -> dict[str, Json]:
     return {"announcement": step.announcement.code, "step": step.number, "channel": step.channel}
 
 
-async def _batch(tx: Transaction, step: Step, size: int, not_before: int) -> tuple[int, int]:
+async def _batch(tx: Transaction, step: Asked, size: int, not_before: int) -> tuple[int, int]:
     """Make one more batch of the step's wave; returns its id and number."""
     place = {"announcement": step.announcement.id, "step": step.number}
     wave = await tx.scalar(

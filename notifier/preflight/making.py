@@ -113,13 +113,13 @@ class Recipe:
 class Maker:
     """Makes the notices of one announcement."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, look_for_names: bool = True) -> None:
         self._recipe = recipe
         self._facts = {**recipe.facts, "drill": recipe.drill}
         self._renderer = Renderer(recipe.folders)
         self._composer = Composer(recipe.email)
         self._lines = LineChecks(recipe.hosts, recipe.addresses)
-        self._shared = SharedNames(recipe.facts)
+        self._shared = SharedNames(recipe.facts) if look_for_names else None
         self._return_path = f"preflight@{recipe.email.bounce_domain}"
         self._return_paths = ReturnPaths(recipe.keys, recipe.email.bounce_domain)
         # Asked what it can carry, never opened: it is given no relay.

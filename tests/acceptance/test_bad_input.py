@@ -40,6 +40,12 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "announcements preflight": [NOBODY, (DRAFT, "--operator", "Not A Handle")],
     "announcements release": [NOBODY, (DRAFT, *ALICE)],
     "announcements repair": [NOBODY],
+    "announcements resend": [
+        (*NOBODY, "--reason", "x"),
+        (DRAFT, *ALICE, "--reason", "x"),
+        (DRAFT, *ALICE, "--reason", "x", "--channel", "pigeon"),
+        (DRAFT, *ALICE, "--reason", " "),
+    ],
     "announcements resume": [NOBODY, (DRAFT, *ALICE)],
     "announcements send-again": [("0123456789ABCDEF", *ALICE), ("no reference", *ALICE)],
     "announcements set-aside": [("X/1/A1",)],

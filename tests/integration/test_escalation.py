@@ -8,6 +8,7 @@ import pytest
 
 from notifier.audit.report import Report
 from notifier.errors import BadInput
+from notifier.escalation import resend
 from notifier.keys import Keys
 from notifier.plans import SendPlan
 from notifier.store import Store
@@ -86,6 +87,25 @@ def test_texts_alone_do_not_make_a_plan() -> None:
     with pytest.raises(BadInput, match="only channel"):
         plan.check(people=1, now=0, kind="breach")
     plan.check(people=1, now=0, kind="policy")
+
+
+async def test_a_corrected_contact_point_is_offered_and_used_once(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Whom nothing reached is told at the new one when somebody decides so; nobody else, and not twice."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO])
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    async with store.begin() as tx:
+        assert await resend.offered(tx, made.id) == {"sms": 1}
+        code = str(await tx.scalar("SELECT code FROM announcement"))
+        number, occasion = await resend.decide(tx, code, "sms", operator="alice", reason="corrected by phone")
+    assert await made.escalation.resend(number, "sms", occasion) == 1
+    await made.send()
+    assert (await made.deliveries())[BRUNO.email] == ["email first rejected", "sms resend-1 accepted"]
+    async with store.read() as tx:
+        assert await resend.offered(tx, made.id) == {}
+    assert await made.escalation.resend(number, "sms", "resend-2") == 0
 
 
 async def test_steps_verify_and_their_loss_shows(
