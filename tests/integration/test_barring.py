@@ -180,8 +180,8 @@ async def test_a_message_in_memory_is_not_handed_over_once_it_is_barred(
 def _then_bar(prepare: Callable[..., Awaitable[Any]], store: Store, *, who: int) -> Callable[..., Any]:
     """Return ``prepare`` with somebody else's bar right behind it."""
 
-    async def prepared(loader: Loader, *given: Any) -> Any:
-        part = await prepare(loader, *given)
+    async def prepared(loader: Loader, *given: Any, **named: Any) -> Any:
+        part = await prepare(loader, *given, **named)
         async with store.begin() as tx:
             condition = "m.customer_id = :who"
             await bar(tx, subject="INC-2026-001", condition=condition, params={"who": who}, actor="bob")

@@ -10,6 +10,7 @@ import pytest
 from notifier import orders
 from notifier.channels import Outcome, OutcomeKind
 from notifier.engine import control
+from notifier.engine.batches import Lease
 from notifier.engine.holds import open_holds
 from notifier.engine.sending import BatchResult
 from notifier.engine.worker import Worker
@@ -71,7 +72,7 @@ async def test_a_share_worth_a_warning_asks_somebody_to_look(
     sender = await _sender(store, keys, tmp_path, _channel(range(0)))
     for outcome in (*[ACCEPTED] * 21, *[DEAD] * 4):
         sender._breaker.heard(1, outcome)
-    await sender._heed(1, BatchResult(21))
+    await sender._heed(Lease(1, 1, world.CODE, {}, ""), BatchResult(21))
     reason = "4 of the last 25 answers refused for good, mostly address-dead; sending goes on"
     assert await _holds(store) == [("refusals-warning", reason)]
     await _work(sender)
@@ -134,7 +135,7 @@ async def test_a_pause_that_came_first_hides_nothing(store: Store, keys: Keys, t
         await control.pause(tx, world.CODE, operator="anna", reason="a wrong word")
     for _ in range(20):
         sender._breaker.heard(1, LOST)
-    await sender._heed(1, BatchResult(0))
+    await sender._heed(Lease(1, 1, world.CODE, {}, ""), BatchResult(0))
     assert [kind for kind, _ in await _holds(store)] == ["pause", "lost-answers"]
 
 
@@ -153,7 +154,7 @@ async def test_the_end_of_an_order_leaves_what_came_during_it(
         else:
             for _ in range(20):
                 sender._breaker.heard(1, LOST)
-            await sender._heed(1, BatchResult(0))
+            await sender._heed(Lease(1, 1, world.CODE, {}, ""), BatchResult(0))
     async with store.begin() as tx:
         await orders.go_on(tx, "INC-2026-001", operator="anna")
     assert [kind for kind, _ in await _holds(store)] == [kind]
