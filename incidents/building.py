@@ -21,7 +21,7 @@ from notifier.channels.email.relay_alerts import RelayAlerts
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.sms.callback_urls import CallbackUrls
 from notifier.channels.sms.drill import DrillSmsChannel
-from notifier.channels.sms.finishing import TextFinisher
+from notifier.channels.sms.finishing import SmsFinisher
 from notifier.channels.sms.twilio import TwilioChannel
 from notifier.engine.alerts import Alerts, Mailboxes, Post
 from notifier.engine.carriers import Carrier
@@ -59,10 +59,10 @@ def build_carriers(settings: Settings, keys: Keys, email: Channel) -> dict[str, 
     if settings.drill:
         texts = DrillSmsChannel(callback_port=settings.web.port, log=settings.state_folder / TEXTS_LOG)
         here = f"http://127.0.0.1:{settings.web.port}"
-        carriers["sms"] = Carrier(texts, TextFinisher(CallbackUrls(keys, here)))
+        carriers["sms"] = Carrier(texts, SmsFinisher(CallbackUrls(keys, here)))
     elif settings.sms.provider:
         urls = CallbackUrls(keys, settings.sms.callback_base)
-        carriers["sms"] = Carrier(TwilioChannel(settings.sms), TextFinisher(urls))
+        carriers["sms"] = Carrier(TwilioChannel(settings.sms), SmsFinisher(urls))
     return carriers
 
 

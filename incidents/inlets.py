@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from fastapi import FastAPI
 
 from notifier.channels.email.inbound import Reader
 from notifier.channels.email.inbound.listener import BounceListener
@@ -24,12 +25,15 @@ from notifier.channels.email.providers.postmark import Postmark
 from notifier.channels.email.providers.ses import AmazonSes
 from notifier.channels.email.providers.sns import SnsMessages
 from notifier.channels.email.return_path import ReturnPaths
-from notifier.errors import Refused
+from notifier.channels.sms import Callbacks, CallbackUrls
+from notifier.errors import BadSettings, Refused
 from notifier.keys import Keys
 from notifier.receipts.intake import Intake
 from notifier.receipts.reports import Reports
 from notifier.settings import Settings
 from notifier.store import Store
+from notifier.web.reports import add_report_routes
+from notifier.web.texts import add_text_routes
 
 log = structlog.get_logger()
 
@@ -44,6 +48,8 @@ class Inlets:
         self.intake = Intake(store, keys)
         self.reports = Reports(Reader(self._return_paths), self.intake.take)
         self.providers: Sequence[Provider] = () if settings.drill else self._providers()
+        self.texts = None if settings.drill or not settings.sms.provider else _texts(settings, keys)
+        """Reads what Twilio reports; None where no text messages go out to anybody."""
 
     def _providers(self) -> Sequence[Provider]:
         inbound = self._settings.inbound
@@ -54,6 +60,12 @@ class Inlets:
         if password := inbound.postmark_password.get_secret_value():
             made.append(Postmark(self._return_paths, user=inbound.postmark_user, password=password))
         return made
+
+    def add_routes(self, pages: FastAPI) -> None:
+        """Add the addresses at which providers report to the web application."""
+        add_report_routes(pages, self.providers, self.intake.take)
+        if self.texts is not None:
+            add_text_routes(pages, self.texts, self.intake.take)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -94,3 +106,15 @@ class Inlets:
             yield keep_polling("maildir", maildir.poll, self._clock, every)
         if inbound.imap_host:
             yield keep_polling("imap", ImapPoller(inbound, deliver).poll, self._clock, every)
+
+
+def _texts(settings: Settings, keys: Keys) -> Callbacks:
+    """Return what reads Twilio's reports; without the token that signs them none could be believed."""
+    sms = settings.sms
+    tokens = [one.get_secret_value() for one in (sms.auth_token, sms.other_auth_token)]
+    if not any(tokens):
+        raise BadSettings(
+            "sms.auth_token is not set, so Twilio's reports cannot be told from anybody else's",
+            advice="Set NOTIFIER_SMS__AUTH_TOKEN to the account's auth token.",
+        )
+    return Callbacks(CallbackUrls(keys, sms.callback_base), tokens)

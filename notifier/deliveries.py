@@ -6,6 +6,7 @@
                       handing-over ──answer lost, or taken over──▶ unknown
     unknown ──spill──▶ accepted | deferred | rejected
                       handing-over ──deferred for too long──▶ expired
+    unknown | held | planned | deferred ──receipt: a lost answer was yes──▶ accepted
     unknown ──hold──▶ held ──an operator: again──▶ planned
     planned | deferred | unknown ──▶ suppressed
     planned | deferred ──▶ cancelled
@@ -52,6 +53,8 @@ class Happening(StrEnum):
     SUPPRESS = "suppress"
     CANCEL = "cancel"
     EXPIRE = "expire"
+    TAKEN = "taken"
+    """A receipt says that a hand-over was accepted whose answer was lost."""
     DELIVERED = "delivered"
     BOUNCED = "bounced"
 
@@ -61,6 +64,9 @@ WAITING = frozenset({State.PLANNED, State.DEFERRED, State.UNKNOWN})
 
 OPEN = WAITING | {State.HANDING_OVER, State.HELD}
 """Something may still happen without a receipt."""
+
+UNSETTLED = WAITING | {State.HELD}
+"""Whether the reader has got the notice is open, and no answer is outstanding."""
 
 ENDS = frozenset(State) - OPEN
 """Nothing more happens by itself; ``accepted`` may still be refined by a receipt."""
@@ -80,6 +86,7 @@ _MOVES: dict[tuple[State, Happening], State] = (
         (State.UNKNOWN, Happening.HOLD): State.HELD,
         (State.HELD, Happening.AGAIN): State.PLANNED,
     }
+    | {(state, Happening.TAKEN): State.ACCEPTED for state in UNSETTLED}
     | {(state, Happening.SUPPRESS): State.SUPPRESSED for state in WAITING}
     | {(state, Happening.CANCEL): State.CANCELLED for state in WAITING - {State.UNKNOWN}}
 )

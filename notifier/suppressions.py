@@ -76,6 +76,43 @@ class Standing:
     by: str = "system"
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address by its blind indexes, as a contact point has them: on one channel, whoever has it."""
+
+    channel: str
+    value_index: bytes
+    folded_index: bytes
+
+
+async def suppress_address(tx: Transaction, address: Address, reason: Reason, standing: Standing) -> int:
+    """Refuse to use an address, also where nobody has it yet; returns 1 unless it was refused already."""
+    added = await tx.write(
+        "INSERT INTO suppression (channel, value_index, folded_index, reason, because, source, by, since,"
+        " until, lifted_by, lifted_because) VALUES (:channel, :value, :folded, :reason, :because, :source,"
+        " :by, CAST(:now AS bigint), CAST(:until AS bigint), '', '') ON CONFLICT DO NOTHING",
+        {**_named(address), **_placed(tx, reason, standing, None)},
+    )
+    if added:
+        await _show(
+            tx,
+            "folded_index = :folded AND value_index = :value AND channel = :channel",
+            _named(address),
+        )
+        tx.record(
+            Event(AuditAction.CONTACT_POINT_SUPPRESSED, _facts(reason, standing.source, standing.by, added))
+        )
+    return added
+
+
+async def lift_address(
+    tx: Transaction, address: Address, reasons: Sequence[Reason], *, because: str, by: str = "system"
+) -> int:
+    """Use an address again; returns how many refusals ended."""
+    which = "channel = :channel AND value_index = :value AND folded_index = :folded"
+    return await _lift(tx, which, _named(address), reasons, because=because, by=by)
+
+
 async def suppress(
     tx: Transaction, points: Sequence[int], reason: Reason, standing: Standing, *, until: int | None = None
 ) -> int:
@@ -83,28 +120,17 @@ async def suppress(
 
     ``until`` is the instant at which it ends; without one it is as ``LASTS`` says.
     """
-    now = tx.now_us()
-    if until is None and (lasts := LASTS.get(reason)):
-        until = now + int(lasts.total_seconds() * _SECOND)
     added = await tx.write(
         "INSERT INTO suppression (channel, value_index, folded_index, reason, because, source, by, since,"
         " until, lifted_by, lifted_because) SELECT DISTINCT p.channel, p.value_index, p.folded_index,"
         " :reason, :because, :source, :by, CAST(:now AS bigint), CAST(:until AS bigint), '', ''"
         f" FROM contact_point p JOIN {_of(tx)} ON v.id = p.id WHERE true ON CONFLICT DO NOTHING",
-        {
-            "reason": str(reason),
-            "because": standing.because,
-            "source": standing.source,
-            "by": standing.by,
-            "now": now,
-            "until": until,
-            **_bound(points),
-        },
+        {**_placed(tx, reason, standing, until), **_bound(points)},
     )
     if not added:
         return 0
     same = f"folded_index IN (SELECT p.folded_index FROM contact_point p JOIN {_of(tx)} ON v.id = p.id)"
-    await _show(tx, same, points)
+    await _show(tx, same, _bound(points))
     facts = _facts(reason, standing.source, standing.by, added)
     tx.record(Event(AuditAction.CONTACT_POINT_SUPPRESSED, facts))
     return added
@@ -114,13 +140,42 @@ async def lift(
     tx: Transaction, points: Sequence[int], reasons: Sequence[Reason], *, because: str, by: str = "system"
 ) -> int:
     """Use the addresses of these contact points again; returns how many refusals ended."""
+    which = (
+        "(channel, value_index) IN"
+        f" (SELECT p.channel, p.value_index FROM contact_point p JOIN {_of(tx)} ON v.id = p.id)"
+    )
+    return await _lift(tx, which, _bound(points), reasons, because=because, by=by)
+
+
+async def stopped_by_owner(tx: Transaction, points: Sequence[int]) -> bool:
+    """Say whether the owner of one of these addresses told the carrier to stop text messages. Only they can
+    take that back, with START: the carrier refuses our messages until then, whatever we think.
+    """
+    return bool(
+        await tx.scalar(
+            f"SELECT 1 FROM suppression s JOIN contact_point p ON p.value_index = s.value_index"
+            f" AND p.channel = s.channel JOIN {_of(tx)} ON v.id = p.id WHERE s.lifted_at IS NULL"
+            " AND s.channel = 'sms' AND s.reason = 'stopped' AND s.source IN ('receipt', 'answer') LIMIT 1",
+            **_bound(points),
+        )
+    )
+
+
+async def _lift(
+    tx: Transaction,
+    which: str,
+    bound: Mapping[str, Any],
+    reasons: Sequence[Reason],
+    *,
+    because: str,
+    by: str,
+) -> int:
     listed = ", ".join(f"'{reason}'" for reason in reasons)
     ended = await tx.write_returning(
         "UPDATE suppression SET lifted_at = :now, lifted_by = :by, lifted_because = :because"
-        f" WHERE lifted_at IS NULL AND reason IN ({listed}) AND (channel, value_index) IN"
-        f" (SELECT p.channel, p.value_index FROM contact_point p JOIN {_of(tx)} ON v.id = p.id)"
+        f" WHERE lifted_at IS NULL AND reason IN ({listed}) AND {which}"
         " RETURNING channel, value_index, folded_index, reason",
-        {"now": tx.now_us(), "by": by, "because": because, **_bound(points)},
+        {"now": tx.now_us(), "by": by, "because": because, **bound},
     )
     await _use_again(tx, ended, by)
     return len(ended)
@@ -153,10 +208,10 @@ async def listing(
 async def hold_for(tx: Transaction, customers: Sequence[int]) -> None:
     """Let what stands hold for contact points that these customers have only now."""
     if await tx.scalar("SELECT 1 FROM suppression WHERE lifted_at IS NULL LIMIT 1"):
-        await _show(tx, f"customer_id IN (SELECT v.id FROM {_of(tx)})", customers)
+        await _show(tx, f"customer_id IN (SELECT v.id FROM {_of(tx)})", _bound(customers))
 
 
-async def _show(tx: Transaction, which: str, ids: Sequence[int]) -> None:
+async def _show(tx: Transaction, which: str, bound: Mapping[str, Any]) -> None:
     """Bring the states of usable contact points in line with what stands."""
     standing = (
         "FROM suppression s WHERE s.lifted_at IS NULL AND s.value_index = contact_point.value_index"
@@ -165,7 +220,7 @@ async def _show(tx: Transaction, which: str, ids: Sequence[int]) -> None:
     await tx.write(
         f"UPDATE contact_point SET state = (SELECT s.reason {standing}), state_reason = (SELECT s.because"
         f" {standing}) WHERE state = 'usable' AND {which} AND EXISTS (SELECT 1 {standing})",
-        _bound(ids),
+        bound,
     )
 
 
@@ -186,6 +241,18 @@ async def _use_again(tx: Transaction, ended: Sequence[Row[Any]], by: str) -> Non
     for reason in Reason:
         if count := sum(row.reason == reason for row in ended):
             tx.record(Event(AuditAction.CONTACT_POINT_LIFTED, _facts(reason, "", by, count)))
+
+
+def _placed(tx: Transaction, reason: Reason, standing: Standing, until: int | None) -> dict[str, Any]:
+    now = tx.now_us()
+    if until is None and (lasts := LASTS.get(reason)):
+        until = now + int(lasts.total_seconds() * _SECOND)
+    said = {"because": standing.because, "source": standing.source, "by": standing.by}
+    return {"reason": str(reason), **said, "now": now, "until": until}
+
+
+def _named(address: Address) -> dict[str, Any]:
+    return {"channel": address.channel, "value": address.value_index, "folded": address.folded_index}
 
 
 def _facts(reason: Reason, source: str, by: str, count: int) -> dict[str, Json]:

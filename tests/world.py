@@ -65,7 +65,14 @@ def _message(number: int, reference: str) -> bytes:
     ).encode()
 
 
-async def people(store: Store, keys: Keys, count: int, *, zone: str = "Etc/UTC") -> int:
+def telephone(number: int) -> str:
+    """Return the telephone number of person ``number``, where they are written to by text message."""
+    return f"+1415555{100 + number:04}"
+
+
+async def people(
+    store: Store, keys: Keys, count: int, *, zone: str = "Etc/UTC", channel: str = "email"
+) -> int:
     """Add ``count`` customers with contact points and an audience of them; returns the audience's id."""
     async with store.begin() as tx:
         now = tx.now_us()
@@ -80,9 +87,10 @@ async def people(store: Store, keys: Keys, count: int, *, zone: str = "Etc/UTC")
             await _insert(
                 tx, SubjectKeyRow(customer_id=customer_id, wrapped=wrapped), returning="customer_id"
             )
-            index = keys.blind_index("email", address(number))
+            kind, value = ("phone", telephone(number)) if channel == "sms" else ("email", address(number))
+            index = keys.blind_index(kind, value)
             point = ContactPoint(
-                customer_id=customer_id, channel="email", value_index=index, folded_index=index, site="site",
+                customer_id=customer_id, channel=channel, value_index=index, folded_index=index, site="site",
                 sealed=subject.seal(address(number).encode(), b"contact_point"),
             )  # fmt: skip
             await _insert(tx, point)
@@ -168,9 +176,11 @@ async def release(tx: Transaction, announcement_id: int, *, batch_size: int = 50
     return counts
 
 
-async def released(store: Store, keys: Keys, count: int, *, batch_size: int = 500, **details: Any) -> int:
+async def released(
+    store: Store, keys: Keys, count: int, *, batch_size: int = 500, channel: str = "email", **details: Any
+) -> int:
     """Do all of the above for ``count`` people; returns the announcement's id."""
-    made = await announcement(store, keys, await people(store, keys, count), details)
+    made = await announcement(store, keys, await people(store, keys, count, channel=channel), details)
     async with store.begin() as tx:
         await release(tx, made, batch_size=batch_size)
     return made

@@ -14,7 +14,6 @@ from notifier import logs
 from notifier.cli import application, run
 from notifier.serving import Service, listen, url
 from notifier.web.app import build
-from notifier.web.reports import add_report_routes
 
 app = typer.Typer()
 
@@ -46,7 +45,7 @@ def serve(
             shelf = Shelf(store, [settings.home / "templates"], settings.organisation.default_locale)
             pages = build(settings, store, keys, service.worker_state, shelf.listed)
             add_substitute_routes(pages, shelf, store.clock)
-            add_report_routes(pages, inlets.providers, inlets.intake.take)
+            inlets.add_routes(pages)
             with listen(host or web.host, web.port if port < 0 else port) as listening:
                 here.append(url(listening))
                 logs.configure()

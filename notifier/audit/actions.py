@@ -16,6 +16,7 @@ class AuditAction(StrEnum):
     DUPLICATE_DECIDED = "customers:duplicate:decided"
     CONTACT_POINT_SUPPRESSED = "contact-point:suppressed"
     CONTACT_POINT_LIFTED = "contact-point:lifted"
+    OWNER_HEARD = "contact-point:owner-heard"
     OPERATOR_ADDED = "operator:added"
     OPERATOR_IDENTIFIED = "operator:identified"
     OPERATOR_RETIRED = "operator:retired"

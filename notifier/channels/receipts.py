@@ -26,6 +26,8 @@ class ReceiptKind(StrEnum):
     """It arrived, and its reader reported it as spam."""
     STOPPED = "stopped"
     """The reader told the carrier to take no more of our messages for them."""
+    STARTED = "started"
+    """The reader told the carrier that they take our messages again."""
     DISPLAYED = "displayed"
     """The reader's device says that it was shown."""
 
@@ -46,6 +48,12 @@ class Receipt:
     """The carrier's own id of the message, where it gives one in the answer to the hand-over too."""
     address: str = ""
     """Whom the report is about, where it says so."""
+    channel: str = ""
+    """Where it is the owner of ``address`` who speaks, about the address and no hand-over (STOP, START): its
+    channel. Set only where the provider has proven that the report is its own."""
+    echo: bool = False
+    """Whether it says no more than the answer to its hand-over did. Then it is put on record only where that
+    answer was lost, or is not known yet."""
     occurred_at: datetime | None = None
     """When it happened, as the report has it."""
     code: int = 0

@@ -12,10 +12,10 @@ from notifier.cli.acts import Decided, carry_out
 from notifier.cli.printing import records_table, when
 from notifier.clock import to_instant
 from notifier.customers.lookup import contact_points, holders
-from notifier.errors import BadInput, NotFound
+from notifier.errors import BadInput, Conflict, NotFound
 from notifier.keys import Keys
 from notifier.store import Transaction
-from notifier.suppressions import Reason, Standing, lift, listing, suppress
+from notifier.suppressions import Reason, Standing, lift, listing, stopped_by_owner, suppress
 from notifier.words import amount
 
 app = typer.Typer(no_args_is_help=True)
@@ -102,6 +102,11 @@ def end(context: typer.Context, address: Address, reason: Why, operator: Operato
 
     async def act(tx: Transaction, handle: str) -> Decided:
         points = await _points(tx, keys(), address)
+        if reason is Reason.STOPPED and await stopped_by_owner(tx, points):
+            raise Conflict(
+                "the owner of this number has sent STOP, and nobody else takes that back",
+                advice="It ends when they send START to the number that wrote to them.",
+            )
         lifted = await lift(tx, points, [reason], because=because, by=handle)
         said = f"{amount(lifted, 'suppression')} lifted." if lifted else f"It is not suppressed as {reason}."
         return {"reason": str(reason), "lifted": lifted}, said

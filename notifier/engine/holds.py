@@ -14,8 +14,10 @@ from notifier.store import Transaction
 
 REFUSALS = "refusals"
 LOST = "lost-answers"
+SENDER = "sender"
+"""Reports say that the trouble is our sender, its registration or the text, and no reader's."""
 
-PAUSES = ("pause", "restored", REFUSALS, LOST)
+PAUSES = ("pause", "restored", REFUSALS, LOST, SENDER)
 """Kinds of hold in which an announcement is paused until a person resumes it."""
 
 
@@ -39,7 +41,7 @@ STEPS = "steps"
 UNTOLD = "untold"
 """Asks somebody to look: people are not told although an address of theirs could be used."""
 
-WARNINGS = (warning(REFUSALS), warning(LOST), UNTOLD)
+WARNINGS = (warning(REFUSALS), warning(LOST), warning(SENDER), UNTOLD)
 """Kinds of hold that hold nothing back and end with the announcement."""
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from notifier.audit.entry import Json
 from notifier.channels.receipts import Receipt
-from notifier.deliveries import State
+from notifier.deliveries import OPEN, State
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
 from notifier.store import Transaction
@@ -97,6 +97,28 @@ async def places(tx: Transaction, receipts: Collection[Receipt]) -> dict[str, Pl
         elif not one.reference and one.carrier_id in attempts:
             found[one.key] = attempts[one.carrier_id]
     return found
+
+
+async def lost_answers(tx: Transaction, places: Iterable[Place]) -> set[Place]:
+    """Return those of the hand-overs whose answers are on record as lost."""
+    wanted = orjson.dumps([place._asdict() for place in set(places)]).decode()
+    rows = await tx.rows(
+        "SELECT t.delivery_id, t.number"
+        f" FROM {tx.recordset('places', 'v', delivery_id='bigint', attempt='bigint')}"
+        " JOIN attempt t ON t.delivery_id = v.delivery_id AND t.number = v.attempt"
+        " WHERE t.outcome = 'unknown'",
+        places=wanted,
+    )
+    return {Place(row.delivery_id, row.number) for row in rows}
+
+
+async def still_open(tx: Transaction, ids: Iterable[int]) -> set[int]:
+    """Return those of the deliveries that have not ended. Whoever has ended never opens again by itself."""
+    rows = await tx.rows(
+        f"SELECT d.id, d.state FROM {tx.recordset('ids', 'v', id='bigint')} JOIN delivery d ON d.id = v.id",
+        ids=orjson.dumps([{"id": one} for one in set(ids)]).decode(),
+    )
+    return {row.id for row in rows if row.state in OPEN}
 
 
 async def deliveries(tx: Transaction, keys: Keys, ids: Iterable[int]) -> dict[int, About]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from notifier.channels.receipts import Receipt
 from notifier.keys import Keys
@@ -63,8 +63,10 @@ class Intake:
         for _attempt in range(2):
             try:
                 await self._put(part)
-            except IntegrityError as clash:
-                error = clash  # Another process has just taken the same report; now it is known.
+            except (IntegrityError, OperationalError) as clash:
+                # Another process has just taken the same report, and now it is known; or it wanted the same
+                # rows the other way round, and the database chose us to step back.
+                error = clash
             except Exception as failure:  # noqa: BLE001 - whatever it is, each caller hears of it
                 error = failure
                 break

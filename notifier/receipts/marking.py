@@ -8,7 +8,7 @@ import orjson
 
 from notifier.channels.receipts import Receipt, ReceiptKind
 from notifier.customers.faults import Faulty
-from notifier.customers.normalise import emails
+from notifier.customers.normalise import emails, phones
 from notifier.deliveries import State
 from notifier.engine.attempts import ADDRESS_DEAD
 from notifier.keys import Keys
@@ -19,6 +19,10 @@ from notifier.suppressions import Reason, Standing, lift, suppress
 _RETURNED = Standing("receipt", "returned: there is no such mailbox")
 _REPORTED = Standing("receipt", "its reader reported a message of ours as spam")
 _STOPPED = Standing("receipt", "its owner told the carrier to stop")
+STOPPED = "stopped"
+"""The reason of a message that did not arrive because its reader had stopped us."""
+
+
 _ANY_DEAD = "SELECT 1 FROM suppression WHERE lifted_at IS NULL AND reason = 'dead' LIMIT 1"
 
 
@@ -32,7 +36,7 @@ async def mark(tx: Transaction, keys: Keys, taken: Sequence[tuple[Receipt, About
         (ReceiptKind.COMPLAINED, Reason.COMPLAINED, _REPORTED),
         (ReceiptKind.STOPPED, Reason.STOPPED, _STOPPED),
     ):
-        if said := {about.contact_point_id for one, about in taken if one.kind is kind}:
+        if said := {about.contact_point_id for one, about in taken if _says(one, kind)}:
             await suppress(tx, sorted(said), reason, standing)
     arrived = {
         about.contact_point_id
@@ -58,15 +62,24 @@ async def mark(tx: Transaction, keys: Keys, taken: Sequence[tuple[Receipt, About
         row.id
         for row in points
         if not dead[row.id]
-        or not {bytes(row.value_index), bytes(row.folded_index)}.isdisjoint(email_indexes(keys, dead[row.id]))
+        or not {bytes(row.value_index), bytes(row.folded_index)}.isdisjoint(indexes_of(keys, dead[row.id]))
     ]
     if found:
         await suppress(tx, found, Reason.DEAD, _RETURNED)
 
 
-def email_indexes(keys: Keys, address: str) -> set[bytes]:
-    """Return the blind indexes that a contact point with this address has; none if it is no address."""
+def _says(one: Receipt, kind: ReceiptKind) -> bool:
+    refused = kind is ReceiptKind.STOPPED and one.kind is ReceiptKind.BOUNCED and one.reason == STOPPED
+    return one.kind is kind or refused
+
+
+def indexes_of(keys: Keys, address: str) -> set[bytes]:
+    """Return the blind indexes that a contact point with this e-mail address or telephone number has; none if
+    it is neither.
+    """
     try:
+        if "@" not in address:
+            return {phone_index(keys, address)}
         point = emails.email(address)
     except Faulty:
         return set()
@@ -74,6 +87,11 @@ def email_indexes(keys: Keys, address: str) -> set[bytes]:
         keys.blind_index("email", point.value.lower()),
         keys.blind_index("email-folded", point.folded),
     }
+
+
+def phone_index(keys: Keys, number: str) -> bytes:
+    """Return the blind index of a telephone number, whoever has it; what is none is ``Faulty``."""
+    return keys.blind_index("phone", phones.normalise(number))
 
 
 def _ids(points: Sequence[int] | dict[int, str]) -> str:

@@ -16,7 +16,7 @@ from notifier.errors import BadInput, NotFound
 from notifier.keys import Keys
 from notifier.receipts import finding, parking
 from notifier.receipts.finding import Place
-from notifier.receipts.marking import email_indexes
+from notifier.receipts.marking import indexes_of
 from notifier.receipts.parking import Parked
 from notifier.receipts.taking import put
 from notifier.store import Transaction
@@ -55,7 +55,7 @@ async def look(tx: Transaction, keys: Keys, number: int, *, operator: str) -> Op
     """Open a parked report for an operator; that they saw it is on record."""
     parked = await _parked(tx, keys, number)
     candidates: Sequence[Row[Any]] = ()
-    if indexes := email_indexes(keys, parked.receipt.address):
+    if indexes := indexes_of(keys, parked.receipt.address):
         named = {f"index_{place}": index for place, index in enumerate(indexes)}
         candidates = await tx.rows(
             "SELECT d.reference, a.code, d.state FROM contact_point p"

@@ -7,7 +7,7 @@ on record; for the others an operator looks who is meant, matches them by hand, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from notifier.store import Transaction
 CONTEXT = b"receipt"
 _COLUMNS = (
     *("source", "key", "kind", "reference", "attempt", "carrier_id", "occurred_at", "received_at", "code"),
-    *("enhanced", "reason", "sealed", "state", "settled_by"),
+    *("enhanced", "reason", "sealed", "state", "settled_by", "settled_at"),
 )
 _NAMED = 100
 """Of many parked at once, so many are named on the trail by their keys."""
@@ -55,7 +55,28 @@ async def park(tx: Transaction, keys: Keys, source: str, receipts: Sequence[Rece
     """Keep reports about nobody we know."""
     if not receipts:
         return
+    await _insert(tx, keys, source, receipts, settled=False)
+    facts: dict[str, Json] = {
+        "source": source,
+        "count": len(receipts),
+        "reports": [one.key for one in receipts[:_NAMED]],
+    }
+    tx.record(Event(AuditAction.RECEIPTS_PARKED, facts))
+
+
+async def keep(tx: Transaction, keys: Keys, source: str, receipts: Sequence[Receipt]) -> None:
+    """Remember by their keys reports that have had their effect and are about no hand-over; nothing of whom
+    they name is kept. The caller records what they did.
+    """
+    plain = [replace(one, address="", text="") for one in receipts]
+    await _insert(tx, keys, source, plain, settled=True)
+
+
+async def _insert(
+    tx: Transaction, keys: Keys, source: str, receipts: Sequence[Receipt], *, settled: bool
+) -> None:
     house, now = keys.house(), tx.now_us()
+    state = ("matched", "system", now) if settled else ("parked", "", None)
     await tx.insert_many(
         "parked_receipt",
         _COLUMNS,
@@ -65,17 +86,11 @@ async def park(tx: Transaction, keys: Keys, source: str, receipts: Sequence[Rece
                 *(None if one.occurred_at is None else to_instant(one.occurred_at), now),
                 *(one.code, one.enhanced, one.reason),
                 house.seal(orjson.dumps({"address": one.address, "text": one.text}), CONTEXT),
-                *("parked", ""),
+                *state,
             )
             for one in receipts
         ],
     )
-    facts: dict[str, Json] = {
-        "source": source,
-        "count": len(receipts),
-        "reports": [one.key for one in receipts[:_NAMED]],
-    }
-    tx.record(Event(AuditAction.RECEIPTS_PARKED, facts))
 
 
 async def waiting(tx: Transaction, keys: Keys, *, after: int = 0, limit: int = 100) -> list[Parked]:

@@ -11,7 +11,9 @@ What Twilio's statuses and error codes mean for a delivery is data: `notifier/ch
 
 - **Outcome** is what a code makes of the hand-over that it answers. Only what was certainly not taken is *deferred*;
   where the message may have been taken, it is *unknown*.
-- **Report** is what the same code makes of a message that had been accepted before.
+- In a report about a message that had been accepted, every code says that it did not arrive: the delivery has bounced,
+  for this reason. `stopped` and `address-dead` end the use of the number. Several reports of `about-us` or `throttled` are
+  no reader's trouble but ours, and [pause what is still to go](../how-to/connect-twilio.md).
 - **Slows** says who is sent through more slowly from then on: all of Twilio, or one sender to one country. `about-us`
   slows from the third such answer in a row, and ten in a row leave it alone for five minutes.
 - **Wait** is used where the answer has no `Retry-After`.
@@ -38,20 +40,21 @@ def page() -> str:
         "",
         "## Message statuses",
         "",
-        f"Twilio describes them [here]({STATUS_PAGE}).",
+        f"Twilio describes them [here]({STATUS_PAGE}). A report that says *accepted* is put on record only where the answer",
+        "to the hand-over was lost, or is not known yet: it says no more than the answer did.",
         "",
         "| status | meaning | in an answer | in a report |",
         "| --- | --- | --- | --- |",
         *(
             f"| `{one.name}` | {one.means} | {one.outcome or 'by the error code'} | "
-            f"{one.receipt or ('nothing' if one.silent else 'by the error code')} |"
+            f"{one.receipt or ('nothing' if one.silent else 'bounced, the error code says why')} |"
             for one in known.statuses.values()
         ),
         "",
         "## Error codes",
         "",
-        "| code | reason | outcome | report | slows | wait | meaning |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| code | reason | outcome | slows | wait | meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     every = sorted((*known.codes.values(), *known.ranges), key=lambda one: (one.means, one.first))
     grouped = [list(same) for _, same in groupby(every, key=lambda one: one.means)]
@@ -62,8 +65,8 @@ def page() -> str:
         "",
         "## Answers without an error code",
         "",
-        "| HTTP status | reason | outcome | report | slows | wait | meaning |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| HTTP status | reason | outcome | slows | wait | meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
         *(_row(_http(one), one) for one in known.http),
     ]
     return "\n".join(lines) + "\n"
@@ -71,7 +74,7 @@ def page() -> str:
 
 def _row(codes: str, one: Meaning) -> str:
     wait = f"{one.wait:.0f} s" if one.wait else ""
-    cells = [codes, f"`{one.reason}`", str(one.outcome), str(one.receipt), one.slows, wait, one.means]
+    cells = [codes, f"`{one.reason}`", str(one.outcome), one.slows, wait, one.means]
     return f"| {' | '.join(cells)} |"
 
 

@@ -62,7 +62,7 @@ async def test_a_drill_goes_from_hand_over_to_receipt(inlet: Inlet) -> None:
         assert channel.double.answers == {204: 2}
     assert outcome.kind is OutcomeKind.ACCEPTED
     assert [(one.kind, one.reference, one.attempt) for one in inlet.receipts] == [
-        (ReceiptKind.DELAYED, REFERENCE, 2),
+        (ReceiptKind.ACCEPTED, REFERENCE, 2),
         (ReceiptKind.DELIVERED, REFERENCE, 2),
     ]
     assert inlet.receipts[1].carrier_id in outcome.text

@@ -54,12 +54,12 @@ def test_a_report_names_its_delivery_and_attempt(urls: CallbackUrls, callbacks: 
 @pytest.mark.parametrize(
     ("name", "code", "kind", "reason"),
     [
-        ("sent", "", ReceiptKind.DELAYED, ""),
+        ("sent", "", ReceiptKind.ACCEPTED, ""),
         ("read", "", ReceiptKind.DISPLAYED, ""),
         ("undelivered", "30005", ReceiptKind.BOUNCED, "address-dead"),
         ("undelivered", "30003", ReceiptKind.BOUNCED, "unreachable-now"),
         ("failed", "30034", ReceiptKind.BOUNCED, "about-us"),
-        ("failed", "21610", ReceiptKind.STOPPED, "stopped"),
+        ("failed", "21610", ReceiptKind.BOUNCED, "stopped"),
         ("failed", "", ReceiptKind.BOUNCED, "unexplained"),
         ("failed", "99999", ReceiptKind.BOUNCED, "refused"),
         ("failed", "-1", ReceiptKind.BOUNCED, "unexplained"),
@@ -75,8 +75,16 @@ def test_a_status_and_its_code_say_what_happened(urls, callbacks, name, code, ki
 
 def test_a_repeat_has_the_same_key_and_another_status_another(urls, callbacks) -> None:
     """Receipts that come twice, or replayed, are one; those of different states are not."""
-    keys = [read(callbacks, target(urls), form(name)).key for name in ("sent", "sent", "delivered")]
+    keys = [read(callbacks, target(urls), form(name)).key for name in ("delivered", "delivered", "failed")]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_that_it_was_taken_is_one_piece_of_news(urls, callbacks) -> None:
+    """However many stages of its way are reported; it is an echo of the answer, and nothing else is."""
+    stages = ("accepted", "scheduled", "queued", "sending", "sent", "partially_delivered")
+    said = [read(callbacks, target(urls), form(name)) for name in stages]
+    assert {(one.kind, one.key, one.echo) for one in said} == {(ReceiptKind.ACCEPTED, f"{SID}:taken", True)}
+    assert not read(callbacks, target(urls), form("delivered")).echo
 
 
 def test_either_token_is_good_while_one_replaces_the_other(urls, callbacks) -> None:
@@ -123,28 +131,32 @@ def test_a_token_of_another_purpose_or_installation_is_not_ours(keys: Keys, urls
 
 
 @pytest.mark.parametrize(
-    ("said", "classified", "stops"),
+    ("said", "classified", "kind"),
     [
-        ("STOP", "", True),
-        (" stop. ", "", True),
-        ("Unsubscribe", "", True),
-        ("STOPALL", "", True),
-        ("please stop writing", "", False),
-        ("ARRET", "STOP", True),
-        ("HELP", "HELP", False),
-        ("START", "START", False),
-        ("STOP", "HELP", False),
+        ("STOP", "", "stopped"),
+        (" stop. ", "", "stopped"),
+        ("Unsubscribe", "", "stopped"),
+        ("STOPALL", "", "stopped"),
+        ("please stop writing", "", ""),
+        ("ARRET", "STOP", "stopped"),
+        ("HELP", "HELP", ""),
+        ("START", "START", "started"),
+        ("Unstop", "", "started"),
+        ("YES", "", ""),
+        ("STOP", "HELP", ""),
+        ("STOP", "START", "started"),
+        ("", "", ""),
     ],
 )
-def test_a_reader_says_stop(callbacks: Callbacks, said: str, classified: str, stops: bool) -> None:
+def test_a_reader_says_stop_or_start(callbacks: Callbacks, said: str, classified: str, kind: str) -> None:
     """Twilio's own classification counts where there is one, else the standard words alone."""
     fields = [("SmsStatus", "received"), ("MessageSid", SID), ("From", "+14155550100"), ("Body", said)]
     fields += [("OptOutType", classified)] if classified else []
     receipt = read(callbacks, INBOUND, fields)
-    assert (receipt is not None) is stops
+    assert (receipt.kind if receipt else "") == kind
     if receipt:
-        assert (receipt.kind, receipt.address, receipt.reference) == (ReceiptKind.STOPPED, "+14155550100", "")
-        assert receipt.key == f"{SID}:stop"
+        assert (receipt.channel, receipt.address, receipt.reference) == ("sms", "+14155550100", "")
+        assert receipt.key == f"{SID}:said"
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_a_message_with_an_id_is_accepted(name: str) -> None:
     """Whatever stage it is at already, the hand-over was taken, and no more is claimed."""
     outcome, means = judged("twilio:x", Answer(201, status=name, sid=SID))
     assert (outcome.kind, outcome.text, means) == (OutcomeKind.ACCEPTED, f"{SID} {name}", None)
+    assert outcome.carrier_id == SID
 
 
 @pytest.mark.parametrize(
@@ -140,10 +141,10 @@ def test_what_reports_make_of_statuses() -> None:
     """Delivered and read are proof, a partial delivery stays open, what comes in says nothing of ours."""
     kinds = {name: status(name).receipt for name in ("sent", "delivered", "read", "partially_delivered")}
     assert kinds == {
-        "sent": ReceiptKind.DELAYED,
+        "sent": ReceiptKind.ACCEPTED,
         "delivered": ReceiptKind.DELIVERED,
         "read": ReceiptKind.DISPLAYED,
-        "partially_delivered": ReceiptKind.DELAYED,
+        "partially_delivered": ReceiptKind.ACCEPTED,
     }
     assert status("received").silent
     assert status("no-such-status") is None

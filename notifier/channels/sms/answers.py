@@ -53,7 +53,17 @@ def _taken(over: str, answer: Answer) -> tuple[Outcome, Meaning | None]:
         means = meaning(answer.code)
         return _refused(over, answer, means), means
     said = f"{answer.sid} {answer.status}"
-    return Outcome(known.outcome, code=answer.http, text=said, relay=over, reason=known.reason), None
+    return (
+        Outcome(
+            known.outcome,
+            code=answer.http,
+            text=said,
+            relay=over,
+            reason=known.reason,
+            carrier_id=answer.sid,
+        ),
+        None,
+    )
 
 
 def _refused(over: str, answer: Answer, means: Meaning) -> Outcome:

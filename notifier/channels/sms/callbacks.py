@@ -1,4 +1,4 @@
-"""What Twilio reports: how a message fared, and that a reader has sent STOP.
+"""What Twilio reports: how a message fared, and that a reader has sent STOP or START.
 
 Reports come in any order, several times, early or never; a receipt's key makes a repeat harmless, whether
 Twilio's or that of somebody who listened in. Nothing here raises, whatever comes.
@@ -27,6 +27,8 @@ STOP_WORDS = frozenset(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT
 """What a reader sends to get no more messages, where Twilio does not classify it itself
 (https://help.twilio.com/articles/223134027).
 """
+START_WORDS = frozenset(("START", "UNSTOP"))
+"""What takes a STOP back, from the same page; not YES, which may answer something else."""
 _INBOUND = frozenset(("receiving", "received"))
 
 
@@ -69,7 +71,7 @@ class Callbacks:
             return None
         name = fields.get("MessageStatus") or fields.get("SmsStatus", "")
         if name.lower() in _INBOUND:
-            return _stopped(sid, fields)
+            return _said(sid, fields)
         return self._status(target, sid, name.lower(), fields)
 
     def _status(self, target: str, sid: str, name: str, fields: dict[str, str]) -> Receipt | None:
@@ -79,13 +81,12 @@ class Callbacks:
         code = int(fields["ErrorCode"]) if _CODE.fullmatch(fields.get("ErrorCode", "")) else 0
         kind, reason = known.receipt, known.reason
         if kind is None:
-            means = meaning(code) if code else None
-            kind = means.receipt if means else ReceiptKind.BOUNCED
-            reason = means.reason if means else "unexplained"
+            kind, reason = ReceiptKind.BOUNCED, meaning(code).reason if code else "unexplained"
         reference, attempt = self._urls.read(target) or ("", 0)
         return Receipt(
             kind,
-            key=f"{sid}:{name}:{code}",
+            # However many stages of its way are reported: that it was taken is one piece of news.
+            key=f"{sid}:taken" if known.echo else f"{sid}:{name}:{code}",
             reference=reference,
             attempt=attempt,
             carrier_id=sid,
@@ -93,21 +94,31 @@ class Callbacks:
             code=code,
             reason=reason,
             text=f"{name} {fields.get('ErrorMessage', '')}".strip()[:_LONGEST_TEXT],
+            echo=known.echo,
         )
 
 
-def _stopped(sid: str, fields: dict[str, str]) -> Receipt | None:
-    """Return the receipt of a message to us that says STOP; any other says nothing to record.
+def _said(sid: str, fields: dict[str, str]) -> Receipt | None:
+    """Return the receipt of a message to us that says STOP or START; any other says nothing to record.
 
     Where a Messaging Service has Advanced Opt-Out, Twilio classifies the message itself, in every language
     that was set up there.
     """
-    classified = fields.get("OptOutType", "").upper()
-    said = fields.get("Body", "")[:40].strip().strip(".!\"'").upper()
     address = _number(fields.get("From", ""))
-    if not address or not (classified == "STOP" or (not classified and said in STOP_WORDS)):
+    kind = _meant(fields.get("OptOutType", "").upper(), fields.get("Body", ""))
+    if not address or kind is None:
         return None
-    return Receipt(ReceiptKind.STOPPED, key=f"{sid}:stop", carrier_id=sid, address=address, reason="stopped")
+    # One message is one receipt, whatever somebody who posts it again makes of its words.
+    return Receipt(kind, key=f"{sid}:said", carrier_id=sid, address=address, reason=str(kind), channel="sms")
+
+
+def _meant(classified: str, body: str) -> ReceiptKind | None:
+    said = body[:40].strip().strip(".!\"'").upper()
+    if classified == "STOP" or (not classified and said in STOP_WORDS):
+        return ReceiptKind.STOPPED
+    if classified == "START" or (not classified and said in START_WORDS):
+        return ReceiptKind.STARTED
+    return None
 
 
 def _number(text: str) -> str:

@@ -28,8 +28,6 @@ class Meaning:
     means: str
     outcome: OutcomeKind = OutcomeKind.REJECTED
     """What it makes of the hand-over that it answers."""
-    receipt: ReceiptKind = ReceiptKind.BOUNCED
-    """What it makes of a message that had been accepted."""
     slows: Slows = ""
     wait: float | None = None
     first: int = 0
@@ -44,7 +42,11 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What one message status means. An outcome or receipt of None: the error code decides."""
+    """What one message status means.
+
+    An outcome of None: the error code decides. A receipt of None where it is not silent: the message did not
+    arrive, and the error code says why.
+    """
 
     name: str
     means: str
@@ -53,6 +55,11 @@ class Status:
     silent: bool
     """Whether a report of it says nothing about a message of ours."""
     reason: str = ""
+
+    @property
+    def echo(self) -> bool:
+        """Whether a report of it says no more than the answer to the hand-over did."""
+        return self.receipt is ReceiptKind.ACCEPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,6 @@ def _meaning(entry: dict[str, Any], first: int, last: int) -> Meaning:
         entry["reason"],
         entry["means"],
         OutcomeKind(entry.get("outcome", OutcomeKind.REJECTED)),
-        ReceiptKind(entry.get("receipt", ReceiptKind.BOUNCED)),
         entry.get("slows", ""),
         entry.get("wait"),
         first,

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urldefrag, urlencode, urlsplit
 
 from notifier.channels.sms.double_answers import Taken, answer, objection, refusal, resource
 from notifier.channels.sms.double_http import HOST, Request, Response, post, serve
@@ -201,6 +201,7 @@ class TwilioDouble:
             await self._report(message.callback, list(fields.items()))
 
     async def _report(self, url: str, fields: list[tuple[str, str]]) -> None:
+        url = urldefrag(url).url  # Twilio takes its orders from the fragment, and signs without it.
         signature = sign(self._token, url, fields)
         if not self.callback_port:
             self.reports.append((url, fields, signature))
