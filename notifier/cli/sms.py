@@ -8,17 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from notifier.announcements import announcement as find_announcement
-from notifier.channels import Finding
 from notifier.channels.sms.preview import explain
 from notifier.channels.sms.probe import probe
-from notifier.cli import Application, application, out, run
+from notifier.cli import application, out, run
 from notifier.errors import BadInput
-from notifier.linting.india_dlt import check_dlt
-from notifier.linting.us_10dlc import check_us
+from notifier.preflight.recipe import own_templates
+from notifier.preflight.texts import INVENTED_REFERENCE, SmsTexts
 from notifier.rendering import SmsRenderer
 
 app = typer.Typer(no_args_is_help=True)
-_REFERENCE = "0123456789ABCDEF"
 
 
 @app.command()
@@ -37,8 +35,9 @@ def preview(
     async def act() -> list[dict[str, Any]]:
         async with app_.store() as store, store.read() as tx:
             found = await find_announcement(tx, announcement)
-        facts = {**found.facts, "drill": found.drill}
-        renderer = SmsRenderer([app_.settings.home / "templates"])
+        facts, folders = {**found.facts, "drill": found.drill}, own_templates(app_.settings)
+        renderer = SmsRenderer(folders)
+        checked = SmsTexts(app_.settings.sms, folders, facts, notice=found.notice)
         texts = facts.get("texts", {})
         known = [one for one in renderer.locales(found.notice) if one in texts and locale in ("", one)]
         if not known:
@@ -46,7 +45,7 @@ def preview(
                 f"{announcement} has no text message" + (f" in {locale!r}" if locale else ""),
                 advice=f"Its texts are in: {', '.join(sorted(texts)) or 'no language'}.",
             )
-        return [_preview(app_, renderer, found.notice, facts, one) for one in known]
+        return [_preview(renderer, checked, one) for one in known]
 
     value = run(act())
 
@@ -61,27 +60,18 @@ def preview(
     app_.show(value, human)
 
 
-def _preview(
-    app_: Application, renderer: SmsRenderer, notice: str, facts: dict[str, Any], locale: str
-) -> dict[str, Any]:
-    text = renderer.render(notice, locale, facts=facts, reference=_REFERENCE)
+def _preview(renderer: SmsRenderer, texts: SmsTexts, locale: str) -> dict[str, Any]:
+    text = texts.make(locale, "person", INVENTED_REFERENCE).decode()
     cost = explain(text)
     return {
         "locale": locale,
-        "status": renderer.status(notice, locale),
+        "status": renderer.status(texts.notice, locale),
         "text": text,
         "encoding": cost.cost.encoding,
         "segments": cost.cost.segments,
         "cost": cost.sentence,
-        "findings": [asdict(one) for one in _registered(app_, locale, text)],
+        "findings": [asdict(one) for one in texts.findings(locale, "person", ())],
     }
-
-
-def _registered(app_: Application, locale: str, text: str) -> list[Finding]:
-    """Compare a text with what is registered for it, as far as anything is set."""
-    settings = app_.settings.sms
-    found = [one for each in settings.dlt if each.locale == locale for one in check_dlt(text, each.text)]
-    return found + (check_us(text, settings.us_samples) if settings.us_samples and locale == "en" else [])
 
 
 @app.command("test")

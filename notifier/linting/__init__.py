@@ -26,8 +26,12 @@ WARNINGS = frozenset(
         "long-sentence",
         "many-hedges",
         "many-links",
+        "no-sender",
         "reading-level",
         "shouting",
+        "text-alphabet",
+        "text-other-language",
+        "text-segments",
     )
 )
 """Codes of findings that advise; all others block."""

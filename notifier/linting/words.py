@@ -41,9 +41,14 @@ def check_subject(subject: str, sensitive: Collection[str], drill_mark: str) -> 
         yield Finding("subject-long", f"the subject has more than {LONGEST_SUBJECT} characters")
     if not said:
         yield Finding("subject-empty", "the notice has no subject")
-    if _ALARM.search(said) or any(word.isupper() and len(word) > 4 for word in said.split()):
+    if alarms(said):
         yield Finding("subject-alarm", "the subject shouts or alarms")
     if any(label.casefold() in said.casefold() for label in sensitive):
         yield Finding("subject-sensitive", "the subject names what kind of data was involved")
     if drill_mark and said == subject:
         yield Finding("drill-mark", "a drill without its mark")
+
+
+def alarms(said: str) -> bool:
+    """Say whether words shout or alarm."""
+    return bool(_ALARM.search(said)) or any(word.isupper() and len(word) > 4 for word in said.split())

@@ -74,6 +74,10 @@ class Senders:
                 key = Sender(one.sender, "").key
                 self.rates[key] = min(one.per_second, self.rates.get(key, one.per_second))
 
+    def covers(self, country: str) -> bool:
+        """Say whether readers in a country have a sender."""
+        return not self._by_country.keys().isdisjoint((country, OTHERS))
+
     def choose(self, number: str) -> Sender | None:
         """Return the sender for a reader's number; None where no entry is for its country."""
         country = country_of(number)
