@@ -55,8 +55,10 @@ async def unknown(tx: Transaction, source: str, receipts: Iterable[Receipt]) -> 
     wanted = tx.recordset("keys", "v", key="text")
     known: set[str] = set()
     for table in ("receipt", "parked_receipt"):
+        # SQLite keeps to the order of a CROSS JOIN. Else it may begin with all reports of a source, which
+        # are ever more, and look for each of them among the few.
         rows = await tx.rows(
-            f"SELECT t.key FROM {wanted} JOIN {table} t ON t.source = :source AND t.key = v.key",
+            f"SELECT t.key FROM {wanted} CROSS JOIN {table} t WHERE t.source = :source AND t.key = v.key",
             source=source,
             keys=orjson.dumps([{"key": key} for key in single]).decode(),
         )

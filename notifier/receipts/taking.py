@@ -161,8 +161,8 @@ async def put(
     waiting = [entry.receipt.key for entry in entries if entry.about.was is State.HANDING_OVER]
     if waiting:
         await tx.housekeep(
-            "INSERT INTO pending_receipt SELECT r.id FROM receipt r"
-            f" JOIN {tx.recordset('keys', 'v', key='text')} ON r.source = :source AND r.key = v.key",
+            f"INSERT INTO pending_receipt SELECT r.id FROM {tx.recordset('keys', 'v', key='text')}"
+            " CROSS JOIN receipt r WHERE r.source = :source AND r.key = v.key",
             {"source": source, "keys": orjson.dumps([{"key": key} for key in waiting]).decode()},
         )
     moved = await finding.move(tx, about)

@@ -14,7 +14,7 @@ from notifier.channels.receipts import Receipt, ReceiptKind
 from notifier.channels.sms.callback_urls import CallbackUrls
 from notifier.channels.sms.codes import meaning, status
 from notifier.channels.sms.senders import is_e164
-from notifier.channels.sms.signature import Form, genuine
+from notifier.channels.sms.signature import Form, made_for, with_and_without_port
 
 LARGEST_BODY = 65_536
 _MOST_FIELDS = 200
@@ -49,6 +49,7 @@ class Callbacks:
 
     def __init__(self, urls: CallbackUrls, tokens: Collection[str]) -> None:
         self._urls = urls
+        self._bases = with_and_without_port(urls.base)
         self._tokens = tuple(token for token in tokens if token)
 
     def genuine(self, target: str, form: Form, signature: str) -> bool:
@@ -59,12 +60,14 @@ class Callbacks:
         """
         if len(target) > _LONGEST_TARGET or not _TARGET.fullmatch(target):
             return False
-        return genuine(self._tokens, self._urls.base + target, form, signature)
+        return made_for(self._tokens, [base + target for base in self._bases], form, signature)
 
     def read(self, target: str, form: Form, signature: str) -> Receipt | None:
         """Return what a report says; None where it is not genuine or says nothing to record."""
-        if not self.genuine(target, form, signature):
-            return None
+        return self.said(target, form) if self.genuine(target, form, signature) else None
+
+    def said(self, target: str, form: Form) -> Receipt | None:
+        """Return what a report says that was found ``genuine``; None where it says nothing to record."""
         fields = dict(reversed(form))  # The first of several counts.
         sid = fields.get("MessageSid", "")
         if not _SID.fullmatch(sid):

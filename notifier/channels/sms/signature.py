@@ -21,8 +21,7 @@ _PORTS = {"https": 443, "http": 80}
 
 def sign(token: str, url: str, form: Form) -> str:
     """Return the signature that Twilio gives a request to ``url`` with ``form``."""
-    signed = url + "".join(name + value for name, value in sorted(set(form)))
-    return b64encode(hmac.digest(token.encode(), signed.encode(errors="surrogatepass"), "sha1")).decode()
+    return _sign(token, url, _signed(form))
 
 
 def genuine(tokens: Collection[str], url: str, form: Form, signature: str) -> bool:
@@ -31,14 +30,28 @@ def genuine(tokens: Collection[str], url: str, form: Form, signature: str) -> bo
     Twilio may or may not write the port into the URL it signs, so both are tried. Every candidate is
     compared, in the same time whatever is wrong.
     """
-    given = signature.encode(errors="replace")
+    return made_for(tokens, with_and_without_port(url), form, signature)
+
+
+def made_for(tokens: Collection[str], urls: Collection[str], form: Form, signature: str) -> bool:
+    """Say the same where the ways to write the URL are known."""
+    given, fields = signature.encode(errors="replace"), _signed(form)
     matches = [
-        hmac.compare_digest(sign(token, one, form).encode(), given)
+        hmac.compare_digest(_sign(token, url, fields).encode(), given)
         for token in tokens
         if token
-        for one in with_and_without_port(url)
+        for url in urls
     ]
     return any(matches)
+
+
+def _signed(form: Form) -> str:
+    return "".join(name + value for name, value in sorted(set(form)))
+
+
+def _sign(token: str, url: str, fields: str) -> str:
+    signed = (url + fields).encode(errors="surrogatepass")
+    return b64encode(hmac.digest(token.encode(), signed, "sha1")).decode()
 
 
 def with_and_without_port(url: str) -> tuple[str, ...]:
