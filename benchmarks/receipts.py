@@ -14,6 +14,7 @@ import cProfile
 import platform
 import pstats
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -226,12 +227,13 @@ async def compare(people: int, lanes: int, folder: Path, *, profile: bool) -> li
     urls = CallbackUrls(keys, BASE)
     callbacks = Callbacks(urls, [TOKEN])
     figures: list[Figure] = []
+    filled = Store.open(f"sqlite+aiosqlite:///{folder / 'filled.db'}", origin="bench", load_keys=lambda: keys)
+    await upgrade(filled.engine)
+    references = await fill(filled, keys, people)
+    await filled.close()
     for way in ("into the store", "through the web application"):
-        store = Store.open(
-            f"sqlite+aiosqlite:///{folder / way.replace(' ', '-')}.db", origin="bench", load_keys=lambda: keys
-        )
-        await upgrade(store.engine)
-        references = await fill(store, keys, people)
+        path = shutil.copy(folder / "filled.db", folder / f"{way.replace(' ', '-')}.db")
+        store = Store.open(f"sqlite+aiosqlite:///{path}", origin="bench", load_keys=lambda: keys)
         delivered, stages = (posted(urls, references, name) for name in ("delivered", "sent"))
         intake = Intake(store, keys)
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

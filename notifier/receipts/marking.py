@@ -55,7 +55,7 @@ async def mark(tx: Transaction, keys: Keys, taken: Sequence[tuple[Receipt, About
     source = tx.recordset("points", "v", id="bigint")
     points = await tx.rows(
         f"SELECT p.id, p.value_index, p.folded_index FROM {source} JOIN contact_point p ON p.id = v.id"
-        " WHERE p.state = 'usable'",
+        " WHERE p.state <> 'dead'",
         points=_ids(dead),
     )
     found = [
