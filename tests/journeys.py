@@ -133,14 +133,13 @@ async def journey(
     people: Sequence[Someone],
     *steps: str,
     seed: int | None = None,
+    sms_any_time: str = "test",
 ) -> Journey:
     """Release an announcement to ``people`` whose plan has these later steps; nothing is sent yet."""
     settings: Settings = settings_in(home)
     audience = await freeze(store, keys, people)
     planned = [Step.read(step).model_dump(mode="json") for step in steps]
-    number = await drafted(
-        store, audience, plan={"steps": planned, "sms_window": None, "sms_any_time": "test"}
-    )
+    number = await drafted(store, audience, plan={"steps": planned, **_hours(sms_any_time)})
     await Preflight(store, keys, settings, processes=0).run(number)
     async with store.begin() as tx:
         counts = await plan(tx, number, batch_size=500)
@@ -158,3 +157,7 @@ async def journey(
             name: FatedChannel(name, seed, home / f"{name}.taken") for name in ("email", "sms", "letter")
         }
     return made
+
+
+def _hours(any_time: str) -> dict[str, object]:
+    return {"sms_window": None, "sms_any_time": any_time} if any_time else {}

@@ -347,5 +347,5 @@ def _plan(now: Announcement) -> str:
     if plan.steps:
         said.append(f"then {', '.join(step.written() for step in plan.steps)}")
     if plan.sms_any_time:
-        said.append("texts at any hour")
+        said.append(f"texts at any hour, because: {plan.sms_any_time}")
     return "; ".join(said)

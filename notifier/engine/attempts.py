@@ -17,7 +17,10 @@ from notifier.store import Transaction
 from notifier.suppressions import Reason, Standing, suppress
 
 RESPONSE_CONTEXT = b"response"
-_REFUSED = Standing("answer", "refused by the receiving server")
+_STANDINGS = {
+    Reason.DEAD: Standing("answer", "refused by the receiving server"),
+    Reason.STOPPED: Standing("answer", "its owner told the carrier to stop"),
+}
 ADDRESS_DEAD = "address-dead"
 INTERRUPTED = "interrupted"
 RELAY_DOWN = "relay-down"
@@ -57,10 +60,9 @@ class Settled:
     content: bytes = b""
     channel: str = "email"
 
-    @property
-    def address_dead(self) -> bool:
-        """Whether the receiving server says that there is no such mailbox."""
-        return self.outcome.kind is OutcomeKind.REJECTED and self.outcome.reason == ADDRESS_DEAD
+    def refused_for(self, reason: str) -> bool:
+        """Say whether it was refused, for this reason."""
+        return self.outcome.kind is OutcomeKind.REJECTED and self.outcome.reason == reason
 
     @classmethod
     def interrupted(
@@ -141,12 +143,13 @@ async def record_attempts(tx: Transaction, settled: Sequence[Settled]) -> None:
 
 
 async def mark_dead(tx: Transaction, settled: Sequence[Settled]) -> None:
-    """Mark the addresses that the receiving server says do not exist."""
-    dead = [{"id": one.delivery_id} for one in settled if one.address_dead]
-    if dead:
-        points = await tx.rows(
-            f"SELECT d.contact_point_id AS id FROM {tx.recordset('rows', 'v', id='bigint')}"
-            " JOIN delivery d ON d.id = v.id",
-            rows=orjson.dumps(dead).decode(),
-        )
-        await suppress(tx, [row.id for row in points], Reason.DEAD, _REFUSED)
+    """Mark the addresses that the receiving side says do not exist, or whose owners have stopped us."""
+    for answered, reason in ((ADDRESS_DEAD, Reason.DEAD), (Reason.STOPPED, Reason.STOPPED)):
+        found = [{"id": one.delivery_id} for one in settled if one.refused_for(answered)]
+        if found:
+            points = await tx.rows(
+                f"SELECT d.contact_point_id AS id FROM {tx.recordset('rows', 'v', id='bigint')}"
+                " JOIN delivery d ON d.id = v.id",
+                rows=orjson.dumps(found).decode(),
+            )
+            await suppress(tx, [row.id for row in points], reason, _STANDINGS[reason])

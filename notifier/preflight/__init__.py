@@ -24,6 +24,7 @@ from notifier.linting import blocks
 from notifier.preflight import members
 from notifier.preflight.census import refuse_named
 from notifier.preflight.digests import texts_digest
+from notifier.preflight.later import check_later
 from notifier.preflight.making import Aside, Made, Maker, Recipe, new_dictionary
 from notifier.preflight.naming import SomebodyNamed
 from notifier.preflight.pool import FOR_MANY, make_all
@@ -143,9 +144,10 @@ class Preflight:
             inputs = await inputs_digest(tx, now, self._settings)
             recipe = await recipe_for(tx, now, self._settings, self._keys)
             cohorts = await ingredients(tx, now, Maker(recipe))
+            later = await check_later(tx, now, self._settings, recipe)
         maker = Maker(recipe)
         made: dict[tuple[str, str], bytes] = {}
-        found: list[tuple[str, Finding]] = []
+        found = later
         for (locale, variant), (categories, new_categories) in cohorts.items():
             rendered, made[locale, variant] = maker.invented(locale, variant, categories, new_categories)
             found += [(f"{locale}, {variant}", one) for one in maker.objections(rendered, locale)]

@@ -14,7 +14,8 @@ from notifier.channels.receipts import Receipt
 from notifier.engine.rounds import where
 from notifier.web.body import bounded
 
-_LONGEST = 1_048_576
+_LONGEST = 2_097_152
+"""Postmark's reports may hold a whole bounce; SES's are shorter."""
 _log = structlog.get_logger(__name__)
 
 

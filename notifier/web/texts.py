@@ -14,6 +14,7 @@ from notifier.channels.sms.callback_urls import INBOUND_PATH, STATUS_PATH
 from notifier.channels.sms.callbacks import LARGEST_BODY
 from notifier.channels.sms.signature import HEADER
 from notifier.engine.rounds import where
+from notifier.web.body import bounded
 
 SOURCE = "twilio"
 _NO_REPLY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -33,7 +34,7 @@ def add_text_routes(
     """
 
     async def taken(request: Request) -> None:
-        form = parse_form(await _body(request))
+        form = parse_form(await bounded(request, LARGEST_BODY, "The report is too long."))
         target, signature = _target(request), request.headers.get(HEADER, "")
         if form is None or not callbacks.genuine(target, form, signature):
             _log.warning("a report was refused", provider=SOURCE, why="its signature is not Twilio's")
@@ -65,12 +66,3 @@ def _target(request: Request) -> str:
     path = request.scope.get("raw_path") or request.scope["path"].encode()
     query = request.scope["query_string"]
     return str((path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1"))
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, "The report is too long.")
-    return body

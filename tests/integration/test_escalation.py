@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,21 @@ async def test_no_answer_brings_a_reminder_then_the_next_channel(
         await made.go(hours)
         assert (len(made.email.sent), len(made.sms.sent)) == sent
     assert made.email.sent[0].content != made.email.sent[1].content
+
+
+@pytest.mark.parametrize(("any_time", "sent"), [("", 0), ("passwords are being used now", 1)])
+async def test_texts_wait_for_the_reader_s_day(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, any_time: str, sent: int
+) -> None:
+    """Between nine in the evening and eight in the morning nobody is texted, unless the plan says why."""
+    late = datetime(2026, 3, 2, 23, tzinfo=UTC)
+    clock.advance(seconds=(late - clock.now()).total_seconds())
+    steps = ("sms:always", "letter:unreached")
+    made = await journey(store, keys, clock, tmp_path, [CARLA], *steps, sms_any_time=any_time)
+    await made.go()
+    assert len(made.sms.sent) == sent
+    await made.go(9)
+    assert await made.deliveries() == {CARLA.email: ["sms first accepted"]}
 
 
 def test_texts_alone_do_not_make_a_plan() -> None:
