@@ -1,3 +1,188 @@
-"""Acknowledgements."""
+"""Acknowledgements: a person's word that they have read a notice, or support's word for them.
 
-ACKNOWLEDGED = "EXISTS (SELECT 1 FROM acknowledgement a WHERE a.member_id = m.id AND a.counts)"
+With it reminders and optional steps of the channel plan end, a channel that the law requires does not. Where
+the incident exposed the person's means of signing in or their mailbox, whoever answers may be somebody else:
+there it counts only once something besides the notice vouches for the person. What does not count is on
+record all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Row
+
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Disclosure, Event, Json
+from notifier.categories import ACCESS
+from notifier.clock import from_instant
+from notifier.deliveries import State
+from notifier.errors import BadInput, NotFound, Refused, StoreError
+from notifier.keys import Keys, SubjectKey
+from notifier.precedence import MAY_HAVE_LEFT
+from notifier.store import Transaction
+
+How = Literal["banner", "page", "support"]
+Assurance = Literal["", "fresh-sign-in", "identified"]
+REASON_LONGEST = 500
+"""Characters of support's reason."""
+DISCLOSED = "acknowledged"
+"""What the audit entry discloses: whose word it was."""
+
+_BARRED = "EXISTS (SELECT 1 FROM barred_point x WHERE x.member_id = m.id)"
+_ACCESS = " OR ".join(
+    f"m.{column} LIKE '% {code} %'" for code in sorted(ACCESS) for column in ("categories", "new_categories")
+)
+EXPOSED = f"(m.reason = 'compromised' OR {_ACCESS} OR {_BARRED})"
+"""Of a member ``m``: others may have their means of signing in or their mailbox."""
+ACKNOWLEDGED = (
+    "EXISTS (SELECT 1 FROM acknowledgement w WHERE w.member_id = m.id AND w.counts"
+    f" AND (w.assurance <> '' OR NOT {_BARRED}))"
+)
+"""Of a member ``m``: they have acknowledged, and it counts. What was taken before somebody learnt that a
+contact point of theirs is compromised does so no more.
+"""
+_SHOWN = f"d.channel = 'banner' AND d.state IN ('{State.PLANNED}', '{State.ACCEPTED}', '{State.DELIVERED}')"
+TOLD = f"({MAY_HAVE_LEFT} OR d.state = '{State.BOUNCED}' OR ({_SHOWN} AND n.state IN ('released', 'closed')))"
+"""Of a delivery ``d`` of an announcement ``n``: its notice may have come before its reader. A banner waits
+for its reader in the service, from the release on, in whatever state its delivery is.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What became of an acknowledgement."""
+
+    new: bool
+    """Whether it was taken now; else it was on record already."""
+    at: datetime
+    """When it was taken first."""
+    counts: bool
+    """Whether the person's acknowledgements, all together, count."""
+    late: bool = False
+    """Whether its announcement had been closed when it was taken now."""
+
+
+async def acknowledge(
+    tx: Transaction,
+    keys: Keys,
+    *,
+    reference: str,
+    how: How,
+    assurance: Assurance = "",
+    by: str = "",
+    reason: str = "",
+) -> Acknowledged:
+    """Put on record that the notice with this reference was read, once for each ``how`` and ``assurance``.
+
+    ``by`` and ``reason`` are for support alone, and asked of it. ``NotFound`` where there is no such
+    delivery, ``Refused`` where its notice cannot have come before anybody, or its reader's data was erased.
+    """
+    _check(how, assurance, by, reason)
+    row = await _locked(tx, reference)
+    if row is None:
+        raise NotFound("no notice has this reference", advice="Compare it with the notice.")
+    if not row.told or (how == "support" and row.state == State.PLANNED):
+        raise Refused(
+            "this notice was not handed over, so nobody can have read it",
+            advice="Ask for the reference of a notice that the person has before them.",
+        )
+    if row.wrapped is None:
+        raise Refused("the person's data was erased: nothing more is kept about them")
+    known = await tx.row(
+        "SELECT at FROM acknowledgement WHERE delivery_id = :id AND how = :how AND assurance = :assurance",
+        id=row.id,
+        how=how,
+        assurance=assurance,
+    )
+    if known is not None:
+        return Acknowledged(False, from_instant(known.at), await _counts(tx, row.member_id))
+    counts = bool(assurance) or not row.exposed
+    event = _event(tx, row, _subject(keys, row), counts, how=how, assurance=assurance, by=by, reason=reason)
+    (event_id,) = tx.record(event)
+    await tx.insert_many(
+        "acknowledgement",
+        (
+            *("announcement_id", "member_id", "delivery_id", "how", "at", "assurance", "counts"),
+            *("by", "reason", "event_id"),
+        ),
+        [
+            (
+                *(row.announcement_id, row.member_id, row.id, how, tx.now_us(), assurance, counts),
+                *(by, reason, event_id),
+            )
+        ],
+    )
+    return Acknowledged(
+        True, from_instant(tx.now_us()), await _counts(tx, row.member_id), late=row.phase == "closed"
+    )
+
+
+def _check(how: str, assurance: str, by: str, reason: str) -> None:
+    if how not in get_args(How) or assurance not in get_args(Assurance):
+        raise BadInput(f"an acknowledgement is by {', '.join(get_args(How))}")
+    if how == "support" and not (by and reason.strip()):
+        raise BadInput("no reason is given", advice="Say how the person told you that they have read it.")
+    if len(reason) > REASON_LONGEST:
+        raise BadInput(f"the reason has more than {REASON_LONGEST} characters", advice="Shorten it.")
+
+
+async def _locked(tx: Transaction, reference: str) -> Row[Any] | None:
+    """Return the delivery, which nobody else changes until the transaction ends, and its surroundings.
+
+    Its announcement is locked before it, as by whoever cancels or closes one.
+    """
+    share, update = (" FOR SHARE OF n", " FOR UPDATE OF d") if tx.dialect == "postgresql" else ("", "")
+    named = (
+        "FROM notice t JOIN delivery d ON d.member_id = t.member_id AND d.notice_id = t.id"
+        " JOIN announcement n ON n.id = d.announcement_id"
+    )
+    if share:
+        await tx.rows(f"SELECT n.id {named} WHERE t.reference = :reference{share}", reference=reference)
+    return await tx.row(
+        "SELECT d.id, d.reference, d.channel, d.state, d.announcement_id, d.member_id, n.code, n.state AS phase,"
+        f" m.uid AS member, c.uid AS person, c.number, k.wrapped, CASE WHEN {TOLD} THEN 1 ELSE 0 END AS told,"
+        f" CASE WHEN {EXPOSED} THEN 1 ELSE 0 END AS exposed {named}"
+        " JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id"
+        f" LEFT JOIN subject_key k ON k.customer_id = d.customer_id WHERE t.reference = :reference{update}",
+        reference=reference,
+    )
+
+
+async def _counts(tx: Transaction, member_id: int) -> bool:
+    found = await tx.scalar(
+        f"SELECT 1 FROM audience_member m WHERE m.id = :id AND {ACKNOWLEDGED}", id=member_id
+    )
+    return found is not None
+
+
+def _subject(keys: Keys, row: Row[Any]) -> SubjectKey | None:
+    try:
+        return keys.subject(row.person, bytes(row.wrapped))
+    except StoreError:
+        return None  # A damaged key keeps nobody's word from being taken.
+
+
+def _event(
+    tx: Transaction, row: Row[Any], subject: SubjectKey | None, counts: bool, *, how: str, assurance: str,
+    by: str, reason: str,
+) -> Event:  # fmt: skip
+    facts: dict[str, Json] = {
+        "announcement": row.code,
+        "delivery": row.reference,
+        "member": row.member,
+        "channel": row.channel,
+        "how": how,
+        "assurance": assurance,
+        "counts": int(counts),
+    }
+    if by:
+        facts["actor"] = f"operator:{by}"
+    if reason:
+        facts["reason_digest"] = tx.commitment("reason", reason)
+    if row.phase == "closed":
+        facts["late"] = 1
+    disclosures = [Disclosure(DISCLOSED, {"customer": row.number})] if subject else []
+    return Event(AuditAction.ACKNOWLEDGEMENT_TAKEN, facts, disclosures, subject)

@@ -14,21 +14,24 @@ from notifier.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One kind of data. ``sensitive`` data harms or shames if it is named where others can see it."""
+    """One kind of data. ``sensitive`` data harms or shames if it is named where others can see it; with
+    ``access`` somebody else may sign in as the person or read their mail.
+    """
 
     code: str
     sensitive: bool = False
+    access: bool = False
 
 
 CATEGORIES = (
-    Category("password", sensitive=True),
-    Category("password-hash", sensitive=True),
+    Category("password", sensitive=True, access=True),
+    Category("password-hash", sensitive=True, access=True),
     Category("payment-card", sensitive=True),
     Category("bank-account", sensitive=True),
     Category("government-id", sensitive=True),
     Category("tax-id", sensitive=True),
     Category("health", sensitive=True),
-    Category("messages", sensitive=True),
+    Category("messages", sensitive=True, access=True),
     Category("photos", sensitive=True),
     Category("location", sensitive=True),
     Category("account-number"),
@@ -44,6 +47,8 @@ CATEGORIES = (
 )
 CODES = tuple(category.code for category in CATEGORIES)
 SENSITIVE = frozenset(category.code for category in CATEGORIES if category.sensitive)
+ACCESS = frozenset(category.code for category in CATEGORIES if category.access)
+"""Where one of these was exposed, the person's word counts only if something else vouches for the person."""
 _RANK = {code: rank for rank, code in enumerate(CODES)}
 
 

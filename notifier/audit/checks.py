@@ -20,6 +20,7 @@ _PAGE = 4096
 _APART = 10_000_000
 """Microseconds by which an attempt's end and its entry's time, taken one after the other, differ at most."""
 _REPORTED = ("source", "kind", "attempt", "code", "enhanced", "reason")
+_TAKEN = ("how", "assurance", "counts")
 COMMITMENTS = frozenset({AuditAction.AUDIENCE_FROZEN.value, AuditAction.ANNOUNCEMENT_CLOSED.value})
 
 
@@ -139,6 +140,42 @@ async def receipts(tx: Transaction, report: Report) -> None:
             elif row.action != AuditAction.RECEIPT_TAKEN or not _reports(bytes(row.entry), row):
                 report.add("receipt-differs", f"a receipt about {row.reference} is not what its entry says")
     await _lost(tx, report, "receipt", "e.action = :kind", AuditAction.RECEIPT_TAKEN)
+
+
+async def acknowledgements(tx: Transaction, report: Report) -> None:
+    """Check that every acknowledgement's row says what its entry says, and that no entry lost its row."""
+    async for part in tx.stream(
+        "SELECT w.*, d.reference, d.member_id AS delivered_to, d.announcement_id AS delivered_of, n.code,"
+        " m.uid AS member, e.action, e.at AS recorded_at, e.entry FROM acknowledgement w"
+        " JOIN delivery d ON d.id = w.delivery_id JOIN announcement n ON n.id = w.announcement_id"
+        " JOIN audience_member m ON m.id = w.member_id LEFT JOIN audit_event e ON e.id = w.event_id"
+        " ORDER BY w.id"
+    ):
+        for row in part:
+            if row.entry is None:
+                report.add(
+                    "acknowledgement-unrecorded", f"an acknowledgement of {row.reference} has no entry"
+                )
+            elif row.action != AuditAction.ACKNOWLEDGEMENT_TAKEN or not _acknowledges(tx, row):
+                report.add(
+                    "acknowledgement-differs",
+                    f"an acknowledgement of {row.reference} is not what its entry says",
+                )
+    await _lost(tx, report, "acknowledgement", "e.action = :kind", AuditAction.ACKNOWLEDGEMENT_TAKEN)
+
+
+def _acknowledges(tx: Transaction, row: Any) -> bool:
+    facts = _facts(bytes(row.entry))
+    said = tuple(facts.get(name) for name in ("announcement", "delivery", "member", *_TAKEN))
+    stands = (row.code, row.reference, row.member, *(getattr(row, name) for name in _TAKEN))
+    return (
+        said == stands
+        and (row.member_id, row.announcement_id) == (row.delivered_to, row.delivered_of)
+        and abs(row.at - row.recorded_at) <= _APART
+        and facts.get("actor", "") == (f"operator:{row.by}" if row.by else "")
+        and ("reason_digest" in facts) == bool(row.reason)
+        and (not row.reason or tx.is_committed("reason", row.reason, facts["reason_digest"]))
+    )
 
 
 async def _lost(tx: Transaction, report: Report, table: str, recorded: str, kind: str) -> None:

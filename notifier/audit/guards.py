@@ -14,6 +14,7 @@ APPEND_ONLY = {
     "log_checkpoint": "size",
     "attempt": "id",
     "receipt": "id",
+    "acknowledgement": "id",
     "skipped_step": "member_id, announcement_id, step",
     "audience": "id",
     "audience_member": "id",

@@ -53,6 +53,7 @@ async def verify(
             await checks.guards(tx, report)
             await checks.attempts(tx, report)
             await checks.receipts(tx, report)
+            await checks.acknowledgements(tx, report)
             await checks.commitments(tx, report, replay.kept)
             await ends.deliveries(tx, report, course)
             await ends.announcements(tx, report, course)

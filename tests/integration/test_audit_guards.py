@@ -31,6 +31,7 @@ COLUMN = {
     "receipt": "reason",
     "audience_exposure": "categories",
     "skipped_step": "reason",
+    "acknowledgement": "reason",
 }
 
 
@@ -43,6 +44,11 @@ RECEIPT = (
     "became, late, event_id) VALUES ('email', 'k', 1, 1, 'delivered', 0, 0, '', '', '', '', false, '')"
 )
 SKIPPED = "INSERT INTO skipped_step (announcement_id, member_id, step, reason, at) VALUES (1, 1, 1, '', 0)"
+
+ACKNOWLEDGED = (
+    "INSERT INTO acknowledgement (announcement_id, member_id, delivery_id, how, at, assurance, counts, by, "
+    "reason, event_id) VALUES (1, 1, 1, 'page', 0, '', true, '', '', '')"
+)
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
             plain.execute(ATTEMPT)
             plain.execute(RECEIPT)
             plain.execute(SKIPPED)
+            plain.execute(ACKNOWLEDGED)
             plain.commit()
         return store
     async with store.begin() as tx:
@@ -72,6 +79,9 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
         for column in ("announcement_id", "member_id"):
             await tx.housekeep(f"ALTER TABLE skipped_step DROP CONSTRAINT skipped_step_{column}_fkey")
         await tx.housekeep(SKIPPED)
+        for column in ("announcement_id", "member_id", "delivery_id"):
+            await tx.housekeep(f"ALTER TABLE acknowledgement DROP CONSTRAINT acknowledgement_{column}_fkey")
+        await tx.housekeep(ACKNOWLEDGED)
     return store
 
 

@@ -912,6 +912,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"]),
         sa.ForeignKeyConstraint(["member_id"], ["audience_member.id"]),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("delivery_id", "how", "assurance"),
     )
     op.create_index(op.f("ix_acknowledgement_member_id"), "acknowledgement", ["member_id"], unique=False)
     op.create_table(

@@ -1,0 +1,212 @@
+"""Acknowledgements: what is taken, what counts, what it ends, and how it is on record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from notifier.acknowledgements import ACKNOWLEDGED, acknowledge
+from notifier.barring import bar
+from notifier.categories import ACCESS
+from notifier.errors import BadInput, NotFound, Refused
+from notifier.keys import Keys
+from notifier.store import Store
+from notifier.testing import FakeClock
+from tests.audiences import Someone
+from tests.integration.test_audit_verify import checked, damage
+from tests.journeys import Journey, journey
+from tests.logs import Log
+
+ANNA = Someone("Anna Albrecht", "anna@mail.test", phone="+4915155500001", street="Weg 1")
+BRUNO = Someone("Bruno Castellano", "bruno@mail.test", phone="+4915155500002")
+
+
+async def reference_of(made: Journey, someone: Someone) -> str:
+    """Return the reference of a person's newest notice."""
+    async with made.store.read() as tx:
+        found = await tx.scalar(
+            "SELECT reference FROM delivery WHERE customer_id = :id ORDER BY id DESC LIMIT 1",
+            id=made.audience.subjects[someone.email],
+        )
+    return str(found)
+
+
+async def acknowledged(made: Journey, someone: Someone) -> bool:
+    """Say whether a person's acknowledgement counts for those who ask."""
+    async with made.store.read() as tx:
+        found = await tx.scalar(
+            f"SELECT 1 FROM audience_member m WHERE m.customer_id = :id AND {ACKNOWLEDGED}",
+            id=made.audience.subjects[someone.email],
+        )
+    return found is not None
+
+
+async def test_an_acknowledgement_ends_reminders_but_no_required_step(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Who has acknowledged gets no reminder and no further optional channel; the other gets all of them."""
+    steps = ("email:unacknowledged:48", "sms:unacknowledged:24", "letter:always:required")
+    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO], *steps)
+    await made.send()
+    async with store.begin() as tx:
+        await acknowledge(tx, keys, reference=await reference_of(made, ANNA), how="page")
+    for _ in range(4):
+        await made.go(50)
+    found = await made.deliveries()
+    assert [one.rpartition(" ")[0] for one in found[ANNA.email]] == ["email first", "letter first"]
+    assert "email reminder-1 accepted" in found[BRUNO.email]
+    assert [one.recipient for one in made.sms.sent] == [BRUNO.phone]
+
+
+async def test_a_reminder_that_waits_is_not_sent_any_more(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The acknowledgement comes between the step and its hand-over: nothing is handed over."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA], "email:unacknowledged:48")
+    await made.send()
+    first = await reference_of(made, ANNA)
+    clock.advance(hours=49)
+    await made.escalation.round()
+    async with store.begin() as tx:
+        await acknowledge(tx, keys, reference=first, how="page")
+    await made.send()
+    assert len(made.email.sent) == 1
+    assert (await made.deliveries())[ANNA.email][1] == "email reminder-1 suppressed"
+
+
+async def test_a_repetition_changes_nothing(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The first moment stays, and there is one entry, which names no person and no reason."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    await made.send()
+    reference = await reference_of(made, ANNA)
+    said = {"reference": reference, "how": "support", "by": "alice", "reason": "she called us"}
+    async with store.begin() as tx:
+        first = await acknowledge(tx, keys, **said)
+    clock.advance(hours=1)
+    async with store.begin() as tx:
+        again = await acknowledge(tx, keys, **said)
+    assert (first.new, first.counts, again) == (True, True, replace(first, new=False))
+    (entry,) = await made.entries("acknowledgement:taken")
+    assert (entry["delivery"], entry["how"], entry["counts"]) == (reference, "support", 1)
+    assert entry["actor"] == "operator:alice"
+    assert "called" not in str(entry)
+
+
+@pytest.mark.parametrize("code", sorted(ACCESS))
+async def test_where_the_sign_in_was_exposed_it_takes_an_assurance(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, code: str
+) -> None:
+    """The word of whoever has the link is kept and counts for nothing, until something else vouches."""
+    exposed = replace(ANNA, categories=f" {code} name ")
+    made = await journey(store, keys, clock, tmp_path, [exposed])
+    await made.send()
+    reference = await reference_of(made, ANNA)
+    async with store.begin() as tx:
+        plain = await acknowledge(tx, keys, reference=reference, how="page")
+    assert (plain.new, plain.counts, await acknowledged(made, ANNA)) == (True, False, False)
+    async with store.begin() as tx:
+        sure = await acknowledge(tx, keys, reference=reference, how="banner", assurance="fresh-sign-in")
+    assert (sure.counts, await acknowledged(made, ANNA)) == (True, True)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_compromised_contact_point_takes_an_assurance(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, *, before: bool
+) -> None:
+    """Whether that is learnt before the acknowledgement or after it."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    await made.send()
+    reference = await reference_of(made, ANNA)
+    for barring in (before, not before):
+        async with store.begin() as tx:
+            if barring:
+                await bar(tx, subject="INC-2026-001", condition="1 = 1", params={}, actor="alice")
+            else:
+                await acknowledge(tx, keys, reference=reference, how="page")
+    assert not await acknowledged(made, ANNA)
+    async with store.begin() as tx:
+        said = {"how": "support", "by": "alice", "reason": "asked her", "assurance": "identified"}
+        assert (await acknowledge(tx, keys, reference=reference, **said)).counts
+
+
+async def test_what_was_never_handed_over_cannot_be_acknowledged(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Nor can a notice that does not exist, and support gives a reason; nothing of it is kept."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    reference = await reference_of(made, ANNA)
+    for state in ("planned", "suppressed", "cancelled", "rejected"):
+        async with store.begin() as tx:
+            await tx.housekeep("UPDATE delivery SET state = :state", {"state": state})
+            with pytest.raises(Refused, match="not handed over"):
+                await acknowledge(tx, keys, reference=reference, how="page")
+    async with store.begin() as tx:
+        with pytest.raises(NotFound):
+            await acknowledge(tx, keys, reference="0" * 16, how="page")
+        with pytest.raises(BadInput, match="reason"):
+            await acknowledge(tx, keys, reference=reference, how="support", by="alice", reason=" ")
+    assert await made.entries("acknowledgement:taken") == []
+
+
+@pytest.mark.parametrize(("phase", "state", "taken"), [
+    ("released", "planned", True), ("released", "accepted", True), ("closed", "planned", True),
+    ("cancelled", "cancelled", False), ("cancelled", "planned", False), ("countdown", "planned", False),
+])  # fmt: skip
+async def test_a_banner_is_there_from_the_release_on(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, phase: str, state: str, *, taken: bool
+) -> None:
+    """It waits for its reader in the service; once the announcement is cancelled it does not."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET channel = 'banner', state = :state", {"state": state})
+        await tx.housekeep("UPDATE announcement SET state = :phase", {"phase": phase})
+    reference = await reference_of(made, ANNA)
+    async with store.begin() as tx:
+        if not taken:
+            with pytest.raises(Refused):
+                await acknowledge(tx, keys, reference=reference, how="banner")
+            return
+        done = await acknowledge(tx, keys, reference=reference, how="banner")
+    assert (done.new, done.late) == (True, phase == "closed")
+    (entry,) = await made.entries("acknowledgement:taken")
+    assert entry.get("late", 0) == int(phase == "closed")
+
+
+async def test_of_an_erased_person_nothing_more_is_kept(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Their key is gone, so their word is not taken."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    await made.send()
+    reference = await reference_of(made, ANNA)
+    async with store.begin() as tx:
+        await tx.housekeep("DELETE FROM subject_key")
+    async with store.begin() as tx:
+        with pytest.raises(Refused, match="erased"):
+            await acknowledge(tx, keys, reference=reference, how="page")
+
+
+async def test_acknowledgements_verify_and_their_loss_shows(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Rows are held against the entries, and entries against the rows."""
+    log = Log.of(store, tmp_path)
+    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO])
+    await made.send()
+    async with store.begin() as tx:
+        said = {"how": "support", "by": "alice", "reason": "called"}
+        await acknowledge(tx, keys, reference=await reference_of(made, ANNA), **said)
+        await acknowledge(tx, keys, reference=await reference_of(made, BRUNO), how="page")
+    await log.sequencer().drain()
+    assert (await checked(log)).counts == {}
+    await damage(
+        log,
+        "UPDATE acknowledgement SET reason = 'wrote' WHERE how = 'support'",
+        "DELETE FROM acknowledgement WHERE how = 'page'",
+    )
+    found = (await checked(log)).counts
+    assert (found["acknowledgement-differs"], found["acknowledgement-lost"]) == (1, 1)
