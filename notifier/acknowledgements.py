@@ -142,8 +142,9 @@ async def _locked(tx: Transaction, reference: str) -> Row[Any] | None:
     if share:
         await tx.rows(f"SELECT n.id {named} WHERE t.reference = :reference{share}", reference=reference)
     return await tx.row(
-        "SELECT d.id, d.reference, d.channel, d.state, d.announcement_id, d.member_id, n.code, n.state AS phase,"
-        f" m.uid AS member, c.uid AS person, c.number, k.wrapped, CASE WHEN {TOLD} THEN 1 ELSE 0 END AS told,"
+        "SELECT d.id, d.reference, d.channel, d.state, d.announcement_id, d.member_id, n.code,"
+        f" n.state AS phase, m.uid AS member, c.uid AS person, c.number, k.wrapped,"
+        f" CASE WHEN {TOLD} THEN 1 ELSE 0 END AS told,"
         f" CASE WHEN {EXPOSED} THEN 1 ELSE 0 END AS exposed {named}"
         " JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id"
         f" LEFT JOIN subject_key k ON k.customer_id = d.customer_id WHERE t.reference = :reference{update}",

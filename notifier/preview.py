@@ -20,6 +20,7 @@ from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.errors import BadInput, NotFound
 from notifier.keys import Keys
+from notifier.links import notice_link
 from notifier.notices import Person, Rendered
 from notifier.rendering import Renderer, is_rtl
 from notifier.settings import Settings
@@ -93,6 +94,7 @@ class Previews:
     def __init__(self, store: Store, keys: Keys, settings: Settings) -> None:
         self._store = store
         self._keys = keys
+        self._notices_url = settings.organisation.notices_url
         self._default = settings.organisation.default_locale
         self._renderer = Renderer([settings.home / "templates"])
 
@@ -159,7 +161,12 @@ class Previews:
             name, row.variant, tuple(row.categories.split()), tuple(row.new_categories.split()), details
         )
         rendered = self._renderer.render(
-            about.notice, locale, facts=facts, person=person, reference=REFERENCE
+            about.notice,
+            locale,
+            facts=facts,
+            person=person,
+            reference=REFERENCE,
+            link=notice_link(self._keys, self._notices_url, REFERENCE),
         )
         return Preview(case, locale, self._renderer.status(about.notice, locale), rendered)
 

@@ -15,6 +15,7 @@ from notifier.channels import Finding
 from notifier.cli import Application, application, fail, out, run
 from notifier.cli.identity import identify
 from notifier.errors import BadInput, NotifierError
+from notifier.links import notice_link
 from notifier.linting import blocks, check_variant
 from notifier.notices import Person
 from notifier.preview import REFERENCE, Preview, Previews, make_folder
@@ -190,6 +191,8 @@ def _facts(path: Path) -> dict[str, Any]:
 
 def _lint(app: Application, facts: dict[str, Any], notice: str) -> dict[tuple[str, str], list[Finding]]:
     renderer = _renderer(app)
+    base = app.settings.organisation.notices_url
+    link = notice_link(app.load_keys(), base, REFERENCE) if base else ""
     found = {}
     for locale in sorted(set(renderer.locales(notice)) & set(facts.get("texts", {}))):
         words = renderer.words(notice, locale)
@@ -200,7 +203,9 @@ def _lint(app: Application, facts: dict[str, Any], notice: str) -> dict[tuple[st
             }
             new = ("ip-address",) if variant == "update" else ()
             person = Person(_SAMPLE_NAME, variant, tuple(sorted(used or {"name"})), new)
-            rendered = renderer.render(notice, locale, facts=facts, person=person, reference=REFERENCE)
+            rendered = renderer.render(
+                notice, locale, facts=facts, person=person, reference=REFERENCE, link=link
+            )
             found[locale, variant] = check_variant(
                 rendered,
                 locale=locale,

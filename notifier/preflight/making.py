@@ -22,6 +22,7 @@ from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.email.text import UnsafeText
 from notifier.errors import BadInput
 from notifier.keys import Keys
+from notifier.links import notice_link
 from notifier.linting import check_variant
 from notifier.notices import Person, Rendered
 from notifier.preflight.checks import (
@@ -99,6 +100,8 @@ class Recipe:
     email: EmailSettings
     folders: tuple[Path, ...]
     dictionaries: Mapping[tuple[str, str], Dictionary] = field(default_factory=dict)
+    notices_url: str = ""
+    """Where readers find their notices as pages; empty: the notices speak of none."""
 
     def reminding(self) -> Recipe:
         """Return what reminders are made from: the same, said to be a reminder."""
@@ -253,7 +256,12 @@ class Maker:
 
     def _render(self, locale: str, person: Person, reference: str) -> Rendered:
         return self._renderer.render(
-            self._recipe.notice, locale, facts=self._facts, person=person, reference=reference
+            self._recipe.notice,
+            locale,
+            facts=self._facts,
+            person=person,
+            reference=reference,
+            link=notice_link(self._recipe.keys, self._recipe.notices_url, reference),
         )
 
     def _compose(self, rendered: Rendered, recipient: str, name: str, reference: str, locale: str) -> bytes:

@@ -42,6 +42,7 @@ async def recipe_for(tx: Transaction, announcement: Announcement, settings: Sett
         dictionaries={
             (row.locale, row.variant): known_dictionary(row.id, bytes(row.content)) for row in rows
         },
+        notices_url=settings.organisation.notices_url,
     )
 
 
@@ -61,6 +62,7 @@ async def inputs_digest(tx: Transaction, announcement: Announcement, settings: S
             "feedback": settings.email.feedback_id,
             "hosts": sorted(settings.organisation.allowed_hosts),
             "default_locale": settings.organisation.default_locale,
+            "notices_url": settings.organisation.notices_url,
         }
     )
 

@@ -1,7 +1,7 @@
 """Rendering: facts and a reader become subject, text and HTML. No clock, no network, no database.
 
 The same input gives the same bytes. A template is rendered once for a *cohort*, the readers who differ
-only in values that are printed (name, reference, details), and its places are then filled per person.
+only in values that are printed (name, reference, link, details), and its places are then filled per person.
 A template that does more with such a value than print it is rendered for each person anew; the bytes are
 the same either way.
 """
@@ -17,7 +17,7 @@ from notifier.notices import Person, Rendered, grouped
 from notifier.rendering.cohorts import Cohort, isolated, slot_or_empty, trace
 from notifier.rendering.edition import Reader, is_rtl
 from notifier.rendering.folders import Folders
-from notifier.rendering.lines import Isolated, Unbroken, clean, greeting_name
+from notifier.rendering.lines import Isolated, Link, Unbroken, clean, greeting_name
 from notifier.rendering.locales import choose
 from notifier.rendering.press import Order, Press
 from notifier.rendering.readers import as_read
@@ -68,9 +68,18 @@ class Renderer:
         return choose(notice, wanted, available_texts, default, self.locales(notice))
 
     def render(
-        self, notice: str, locale: str, *, facts: Mapping[str, Any], person: Person, reference: str
+        self,
+        notice: str,
+        locale: str,
+        *,
+        facts: Mapping[str, Any],
+        person: Person,
+        reference: str,
+        link: str = "",
     ) -> Rendered:
         """Return one person's notice; raise ``MissingVariables`` naming everything that is missing.
+
+        ``link`` is the address of the notice's own page; without one the notice speaks of none.
 
         A guardian or next of kin is never greeted by the name of the person the notice is about: that name
         becomes the subject, and ``details["reader"]``, where there is one, the name in the greeting.
@@ -78,7 +87,7 @@ class Renderer:
         """
         order = self._press.order(notice, locale, facts)
         person = as_read(person)
-        values = [Isolated(greeting_name(person.name)), Unbroken(grouped(clean(reference)))]
+        values = [Isolated(greeting_name(person.name)), Unbroken(grouped(clean(reference))), Link(link)]
         if not self._keep:
             return self._plainly(order, person, values)
         details, shape = trace(person.details, values)
@@ -91,6 +100,7 @@ class Renderer:
             person.new_categories,
             bool(values[0]),
             bool(values[1]),
+            bool(values[2]),
             shape,
         )
         try:
@@ -114,17 +124,18 @@ class Renderer:
             plain = self._plainly(order, person, values)
         except MissingVariables as missing:
             return missing
-        name, reference = (slot_or_empty(value, number) for number, value in enumerate(values[:2]))
+        name, reference, link = (slot_or_empty(value, number) for number, value in enumerate(values[:3]))
         try:
-            made = self._press.print(order, _reader(person, name, reference, details))
+            made = self._press.print(order, _reader(person, name, reference, link, details))
         except (DependsOnValueError, BadInput):  # A part of a slot looks missing.
             return None
         cohort = Cohort.of(made, rtl=is_rtl(order.locale))
         return cohort if cohort.fill(values) == plain else None
 
     def _plainly(self, order: Order, person: Person, values: Sequence[Isolated]) -> Rendered:
-        return self._press.print(order, _reader(person, values[0], values[1], isolated(person.details)))
+        name, reference, link = values[:3]
+        return self._press.print(order, _reader(person, name, reference, link, isolated(person.details)))
 
 
-def _reader(person: Person, name: Any, reference: Any, details: Any) -> Reader:
-    return Reader(person.variant, person.categories, person.new_categories, name, reference, details)
+def _reader(person: Person, name: Any, reference: Any, link: Any, details: Any) -> Reader:
+    return Reader(person.variant, person.categories, person.new_categories, name, reference, details, link)

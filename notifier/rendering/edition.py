@@ -38,6 +38,7 @@ class Reader:
     name: Any
     reference: Any
     details: Any
+    link: Any = ""
 
 
 class Edition:
@@ -80,6 +81,7 @@ class Edition:
             "new_categories": self._labelled(new, reader.details),
             "name": reader.name,
             "reference": reader.reference,
+            "link": reader.link,
             "details": reader.details,
             "number": self._calendar.number,
             "say": Speaker(self.words, reader.variant, sandbox),

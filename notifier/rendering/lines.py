@@ -92,3 +92,20 @@ class Unbroken(LeftToRight):
     __slots__ = ()
     attribute = ' dir="ltr" style="white-space:nowrap"'
     unbroken = True
+
+
+class Link(Isolated):
+    """An address of ours that leads to something of this reader alone. What is shown is where it leads."""
+
+    __slots__ = ()
+
+    def as_text(self, _rtl: bool) -> str:
+        """Return it bare, to stand on a line of its own: mail programs would take marks for a part of it."""
+        return str(self)
+
+    def as_html(self, _rtl: bool) -> Markup:
+        """Return it as a link that breaks anywhere: it is longer than a telephone is wide."""
+        safe = escape(str(self))
+        return Markup(  # noqa: S704 - escaped above
+            f'<a class="link" href="{safe}" dir="ltr" style="color:#1a4fb4;word-break:break-all">{safe}</a>'
+        )

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import EmailStr, Field, ValidationError
+from pydantic import EmailStr, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from notifier import HOME_VARIABLE
@@ -21,6 +21,7 @@ from notifier.settings.email import DkimSettings, EmailSettings, RelaySettings
 from notifier.settings.group import Group
 from notifier.settings.inbound import InboundSettings
 from notifier.settings.letter import LetterSettings
+from notifier.settings.notices_url import why_no_base
 from notifier.settings.sms import DltTemplateSettings, SmsSenderSettings, SmsSettings
 
 __all__ = [
@@ -66,6 +67,15 @@ class Organisation(Group):
     """The address a customer types to check a notice, without a scheme."""
     allowed_hosts: tuple[str, ...] = ("example.com",)
     """Hosts that links in notices may lead to; their subdomains too."""
+    notices_url: str = ""
+    """The public https address of this service on one of these hosts, such as https://notices.example.com.
+    E-mails then carry a link to the reader's own notice page; empty: no link."""
+
+    @model_validator(mode="after")
+    def _link_to_a_host_of_ours(self) -> Self:
+        if self.notices_url and (why := why_no_base(self.notices_url, self.allowed_hosts)):
+            raise ValueError(f"notices_url {why}")
+        return self
 
 
 class StoreSettings(Group):
@@ -146,6 +156,8 @@ class WebSettings(Group):
     """Scheme and host under which the public reaches these pages, such as https://notices.example.com; empty
     means https and the host of ``organisation.verify_address``. The worker looks at public notices there, and
     at its own server where this is empty."""
+    notices_per_minute: int = Field(default=60, ge=1)
+    """Notice pages one address may open, and confirm, a minute."""
 
 
 class AuditSettings(Group):

@@ -1,0 +1,31 @@
+"""The public address of the notice pages: what may be written into a customer's notice as a link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
+
+
+def why_no_base(url: str, hosts: Collection[str]) -> str:
+    """Say why links in notices cannot begin with ``url``; empty where they can.
+
+    They lead to https, without user, port, query or fragment, to one of ``hosts`` or below it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is no URL"
+    if parts.scheme != "https":
+        return "does not begin with https://"
+    more = parts.query or parts.fragment or parts.username is not None or port is not None
+    if more or not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path) or url != url.strip():
+        return "has more than a host and a path"
+    allowed = [one.lower() for one in hosts]
+    if not any(host == one or host.endswith(f".{one}") for one in allowed):
+        return "is on none of organisation.allowed_hosts"
+    return ""
