@@ -1,4 +1,7 @@
-"""The web application of an installation: the check page and two routes for machines. Nobody signs in."""
+"""The web application of an installation: the check page, notice pages and two routes for machines.
+
+Nobody signs in.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from notifier.web.body import bounded
 from notifier.web.current import Also, CurrentAnnouncements
 from notifier.web.health import WorkerState, look
 from notifier.web.limits import Limiter
+from notifier.web.notices.routes import add_notice_pages
 from notifier.web.pages import Pages
 from notifier.web.protection import Protection, policy
 from notifier.web.references import Genuine, find
@@ -44,6 +48,7 @@ def build(
     pages = Pages(settings.organisation, drill=settings.drill)
     _add_machine_routes(app, store, worker)
     _add_check_page(app, settings, store, keys, pages, also=also)
+    add_notice_pages(app, settings, store, keys, pages)
     app.add_exception_handler(HTTPException, _plainly)
     app.add_middleware(Protection, content_policy=policy([pages.style_hash]), clock=store.clock)
     return app

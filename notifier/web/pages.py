@@ -1,4 +1,4 @@
-"""The check page as HTML, in the reader's language. Same facts, same bytes; no script, nothing loaded."""
+"""The public pages as HTML, in the reader's language. Same facts, same bytes; no script, nothing loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from babel import Locale, negotiate_locale
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from notifier.rendering.edition import is_rtl
@@ -24,7 +24,7 @@ _BLOCK = 4096
 
 
 class Pages:
-    """Renders the public page for one organisation."""
+    """Renders the check page for one organisation, and what it has in common with others."""
 
     def __init__(self, organisation: Organisation, *, drill: bool) -> None:
         self._organisation = organisation
@@ -69,7 +69,7 @@ class Pages:
         """
         calendar = Calendar(locale, read_zone(self._organisation.time_zone))
         html = self._page.render(
-            self._common(locale),
+            self.common(locale),
             current=[(one.subject, calendar.day(one.since), one.channel, one.path) for one in current],
             verdict=verdict,
             genuine=genuine,
@@ -78,7 +78,12 @@ class Pages:
         ).encode()
         return html + b" " * (-len(html) % _BLOCK)
 
-    def _common(self, locale: str) -> Mapping[str, Any]:
+    def template(self, name: str) -> Template:
+        """Return another page's template; it sees what ``common`` returns and what it is given."""
+        return self._jinja.get_template(name)
+
+    def common(self, locale: str) -> Mapping[str, Any]:
+        """Return what every page shows."""
         return {
             "locale": locale,
             "direction": "rtl" if is_rtl(locale) else "ltr",
