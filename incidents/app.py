@@ -68,7 +68,11 @@ class Commands(Overview):
             tuple(f"incidents.cli.{name}" for name in _INCIDENTS),
             is_group=True,
         ),
-        "notices": Entry("See and check what customers will read.", ("notifier.cli.notices",), is_group=True),
+        "notices": Entry(
+            "See and check what customers will read, and note who has read it.",
+            ("notifier.cli.notices", "notifier.cli.acknowledging"),
+            is_group=True,
+        ),
         "announcements": Entry(
             "Check, approve, release and watch what is said to an audience.",
             (

@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from notifier import notices
+from notifier.acknowledgements import AcknowledgementTold, acknowledgements_of
+from notifier.announcements import from_json
 from notifier.audit.disclosures import proven
 from notifier.audit.entry import Disclosure
 from notifier.audit.listing import Placed, by_ids
@@ -24,6 +26,7 @@ from notifier.engine.attempts import RESPONSE_CONTEXT
 from notifier.engine.loading import SIGNATURE_CONTEXT
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
+from notifier.plans import SendPlan
 from notifier.receipts.history import ReceiptTold, receipts_of
 from notifier.store import Transaction
 
@@ -53,7 +56,8 @@ class AttemptTold:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTold:
-    """One notice to one contact point. ``message`` are its exact bytes, with Date once it was handed over;
+    """One notice to one contact point. ``message`` are its exact bytes, an e-mail's with Date once it was
+    handed over;
     ``intact``: whether they have the digest that was approved; both ``None`` once the person is erased.
     Bytes that cannot be opened are ``None`` and not intact.
     """
@@ -70,6 +74,17 @@ class DeliveryTold:
     intact: bool | None
     attempts: tuple[AttemptTold, ...]
     receipts: tuple[ReceiptTold, ...] = ()
+    acknowledgements: tuple[AcknowledgementTold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTold:
+    """A step of the channel plan that was not gone with the person, and why."""
+
+    step: int
+    channel: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,7 @@ class AnnouncementTold:
     released_at: datetime | None
     set_aside: str
     deliveries: tuple[DeliveryTold, ...]
+    skipped: tuple[SkippedTold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +139,7 @@ async def tell(tx: Transaction, keys: Keys, customer_id: int) -> list[Membership
 async def _membership(tx: Transaction, keys: Keys, row: Row[Any], customer_id: int) -> Membership:
     reader = _Reader.of(keys, row)
     announcements = await tx.rows(
-        "SELECT id, code, revision, state, released_at FROM announcement WHERE audience_id = :audience "
+        "SELECT id, code, revision, state, released_at, plan FROM announcement WHERE audience_id = :audience "
         "ORDER BY created_at, id",
         audience=row.audience_id,
     )
@@ -166,6 +182,19 @@ async def _announcement(tx: Transaction, reader: _Reader, row: Row[Any], member_
         released_at=None if row.released_at is None else from_instant(row.released_at),
         set_aside=" ".join(one.finding for one in aside),
         deliveries=tuple([await _delivery(tx, reader, one) for one in deliveries]),
+        skipped=await _skipped(tx, SendPlan.read(from_json(row.plan)), place),
+    )
+
+
+async def _skipped(tx: Transaction, plan: SendPlan, place: dict[str, int]) -> tuple[SkippedTold, ...]:
+    rows = await tx.rows(
+        "SELECT step, reason, at FROM skipped_step WHERE announcement_id = :announcement"
+        " AND member_id = :member ORDER BY step",
+        **place,
+    )
+    channels = dict(enumerate((step.channel for step in plan.steps), start=1))
+    return tuple(
+        SkippedTold(row.step, channels.get(row.step, ""), row.reason, from_instant(row.at)) for row in rows
     )
 
 
@@ -192,6 +221,7 @@ async def _delivery(tx: Transaction, reader: _Reader, row: Row[Any]) -> Delivery
             reader.attempt(one, entries.get(one.event_id), recipient, message) for one in attempts
         ),
         receipts=tuple(await receipts_of(tx, reader.subject, row.id)),
+        acknowledgements=await acknowledgements_of(tx, reader.subject, row.id),
     )
 
 
@@ -228,7 +258,7 @@ class _Reader:
         except StoreError:
             return recipient, None, False
         intact = notices.keyed_digest(message, self._keys.index) == bytes(row.digest)
-        if row.message_date is not None:
+        if row.channel == "email" and row.message_date is not None:
             message = signature + with_date(message, from_instant(row.message_date))
         return recipient, message, intact
 

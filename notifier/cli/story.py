@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from notifier.acknowledgements import AcknowledgementTold
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.cli import Application, application, err, out, run
@@ -211,6 +212,9 @@ def _print_announcement(one: AnnouncementTold) -> None:
     out.print(f"  announcement {escape(one.code)}{revision}: {state}{released}")
     if one.set_aside:
         _say(f"    set aside, needs repair: {one.set_aside}")
+    for skipped in one.skipped:
+        way = f" ({skipped.channel})" if skipped.channel else ""
+        _say(f"    step {skipped.step}{way} passed over {_moment(skipped.at)}: {skipped.reason}")
 
 
 def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
@@ -220,24 +224,36 @@ def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
         f"[bold]{one.state}[/] since {_moment(one.changed_at)}"
     )
     if one.message is not None:
-        message = _parsed(one.message)
         fits = "the approved digest" if one.intact else "[bold red]NOT the approved digest[/]"
-        _say(f"      subject: {message['Subject']}")
-        date = message["Date"] if one.handed_over else "not handed over yet"
-        out.print(f"      date: {date}; {len(one.message)} bytes in {one.locale} with {fits}")
-        if text:
-            _print_text(message)
+        size = f"{len(one.message)} bytes in {one.locale} with {fits}"
+        if one.channel == "email":
+            _print_email(one, size, text=text)
+        else:
+            out.print(f"      {size}")
+            if text:
+                _print_lines(one.message.decode("utf-8", "replace"))
     elif one.intact is False:
         out.print("      [bold red](unreadable)[/]: the notice cannot be opened with this person's key")
     for attempt in one.attempts:
         _print_attempt(attempt)
     for receipt in one.receipts:
         _print_receipt(receipt)
+    for acknowledgement in one.acknowledgements:
+        _print_acknowledgement(acknowledgement)
 
 
-def _print_text(message: EmailMessage) -> None:
-    body = message.get_body(("plain",))
-    for line in str(body.get_content()).splitlines() if body else ():
+def _print_email(one: DeliveryTold, size: str, *, text: bool) -> None:
+    message = _parsed(one.message or b"")
+    _say(f"      subject: {message['Subject']}")
+    date = message["Date"] if one.handed_over else "not handed over yet"
+    out.print(f"      date: {date}; {size}")
+    if text:
+        body = message.get_body(("plain",))
+        _print_lines(str(body.get_content()) if body else "")
+
+
+def _print_lines(text: str) -> None:
+    for line in text.splitlines():
         _say(f"      | {line}")
 
 
@@ -260,7 +276,16 @@ def _print_receipt(one: ReceiptTold) -> None:
     _say(f"         {_entry(one, 'this report')}")
 
 
-def _entry(one: AttemptTold | ReceiptTold, what: str) -> str:
+def _print_acknowledgement(one: AcknowledgementTold) -> None:
+    by = f" by {one.by}" if one.by else ""
+    sure = f", {one.assurance}" if one.assurance else ""
+    counts = "" if one.counts else "; it does not count, others may have the person's sign-in or mailbox"
+    because = f": {one.reason}" if one.reason else ""
+    _say(f"      {_moment(one.at)} acknowledged through {one.how}{by}{sure}{because}{counts}")
+    _say(f"         {_entry(one, 'this person')}")
+
+
+def _entry(one: AttemptTold | ReceiptTold | AcknowledgementTold, what: str) -> str:
     place = "waits for its place" if one.leaf_index is None else f"place {one.leaf_index}"
     covered = f", in the checkpoint of {one.checkpoint}" if one.checkpoint else ""
     proof = {

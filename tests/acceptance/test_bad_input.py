@@ -177,6 +177,13 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "incidents substitute take": [("INC-1999-404", *ALICE), (CODE, *ALICE)],
     "incidents substitute withdraw": [("INC-1999-404", *ALICE, "--reason", "a long reason"), (CODE, *ALICE)],
     "init": [(), ("--domain", "https://example.com/"), ("--store-url", "oracle://example.com/x")],
+    "notices acknowledge": [
+        ("no reference", *ALICE, "--reason", "x"),
+        ("0123456789ABCDEF", *ALICE, "--reason", "x"),
+        ("0123456789ABCDEF", *ALICE, "--reason", " "),
+        ("0123456789ABCDEF", *ALICE, "--reason", "x" * 501, "--identified"),
+    ],
+    "notices link": [("no reference", *ALICE), ("0123456789ABCDEF", *ALICE)],
     "notices lint": [("--facts", "{home}/missing.json"), ("--facts", "{binary}"), ("--facts", "{people}")],
     "notices locales": [("--notice", "no-such-notice"), ("--notice", "../../etc")],
     "notices preview": [

@@ -13,10 +13,11 @@ from notifier.categories import ACCESS
 from notifier.errors import BadInput, NotFound, Refused
 from notifier.keys import Keys
 from notifier.store import Store
+from notifier.story import tell
 from notifier.testing import FakeClock
 from tests.audiences import Someone
 from tests.integration.test_audit_verify import checked, damage
-from tests.journeys import Journey, journey
+from tests.journeys import DEAD, Journey, journey
 from tests.logs import Log
 
 ANNA = Someone("Anna Albrecht", "anna@mail.test", phone="+4915155500001", street="Weg 1")
@@ -210,3 +211,26 @@ async def test_acknowledgements_verify_and_their_loss_shows(
     )
     found = (await checked(log)).counts
     assert (found["acknowledgement-differs"], found["acknowledgement-lost"]) == (1, 1)
+
+
+async def test_the_story_has_acknowledgements_and_steps_passed_over(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Each with its reason; a text's bytes are as they were approved, with no Date put before them."""
+    made = await journey(store, keys, clock, tmp_path, [BRUNO], "sms:unreached", "letter:always:required")
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    await made.go()
+    async with store.begin() as tx:
+        await acknowledge(tx, keys, reference=await reference_of(made, BRUNO), how="page")
+    async with store.read() as tx:
+        (membership,) = await tell(tx, keys, made.audience.subjects[BRUNO.email])
+    (announcement,) = membership.announcements
+    assert [(one.step, one.channel, one.reason) for one in announcement.skipped] == [
+        (2, "letter", "no-contact-point")
+    ]
+    _, text = announcement.deliveries
+    assert (text.channel, text.intact) == ("sms", True)
+    assert text.message
+    assert text.message.startswith(b"Example Company")
+    assert [(one.how, one.counts, one.proven) for one in text.acknowledgements] == [("page", True, True)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifier.channels import Outcome, OutcomeKind
+from notifier.links import make_token
 from notifier.testing import ScriptedChannel
 from tests import world
 from tests.desk import Desk
@@ -108,3 +109,33 @@ def test_what_is_damaged_hides_nothing_else(desk: Desk, damaging: str, shown: tu
     for part in ("due a notice", *shown, "1 value above cannot be opened"):
         assert part in said
     assert desk.say("--json", "customers", "show", "C1", "--operator", "alice")[0] == 3
+
+
+def test_support_takes_a_word_down_and_the_story_shows_it(desk: Desk) -> None:
+    """Once, with who and why; the trail has neither the reason nor the person's number."""
+    told = desk.acts("customers", "show", "C1")
+    (delivery,) = told["memberships"][0]["announcements"][0]["deliveries"]
+    reason = ("--reason", "rang [b]us[/]", "--operator", "alice")
+    done = desk.ask("notices", "acknowledge", delivery["reference"].lower(), *reason)
+    assert (done["new"], done["counts"]) == (True, True)
+    assert not desk.ask("notices", "acknowledge", delivery["reference"], *reason)["new"]
+    _, said = desk.say("customers", "show", "C1", "--operator", "alice")
+    assert "acknowledged through support by alice: rang [b]us[/]" in said
+    assert "it commits to this person" in said
+    (entry,) = desk.ask("audit", "entries", "--action", "acknowledgement:taken")
+    assert "rang" not in str(entry)
+    assert desk.say("audit", "verify")[0] == 0
+
+
+def test_the_link_is_printed_where_one_is_set_and_the_look_is_on_record(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an address of notice pages there is none; whoever gets a link is named in the trail."""
+    (one, *_) = desk.acts("customers", "show", "C1")["memberships"][0]["announcements"][0]["deliveries"]
+    code, said = desk.say("notices", "link", one["reference"], "--operator", "alice")
+    assert (code, "organisation.notices_url" in said) == (1, True)
+    monkeypatch.setenv("NOTIFIER_ORGANISATION__NOTICES_URL", "https://notices.example.com")
+    link = desk.acts("notices", "link", one["reference"])["link"]
+    assert link == f"https://notices.example.com/notices/{make_token(desk.keys, one['reference'])}"
+    (entry,) = desk.ask("audit", "entries", "--action", "notice:linked")
+    assert entry["entry"]["data"]["delivery"] == one["reference"]

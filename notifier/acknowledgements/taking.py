@@ -1,10 +1,4 @@
-"""Acknowledgements: a person's word that they have read a notice, or support's word for them.
-
-With it reminders and optional steps of the channel plan end, a channel that the law requires does not. Where
-the incident exposed the person's means of signing in or their mailbox, whoever answers may be somebody else:
-there it counts only once something besides the notice vouches for the person. What does not count is on
-record all the same.
-"""
+"""Taking acknowledgements: each is put on record once, in one transaction with its audit entry."""
 
 from __future__ import annotations
 
@@ -14,14 +8,13 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Row
 
+from notifier.acknowledgements.conditions import ACKNOWLEDGED, EXPOSED, TOLD
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Disclosure, Event, Json
-from notifier.categories import ACCESS
 from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.errors import BadInput, NotFound, Refused, StoreError
 from notifier.keys import Keys, SubjectKey
-from notifier.precedence import MAY_HAVE_LEFT
 from notifier.store import Transaction
 
 How = Literal["banner", "page", "support"]
@@ -30,25 +23,6 @@ REASON_LONGEST = 500
 """Characters of support's reason."""
 DISCLOSED = "acknowledged"
 """What the audit entry discloses: whose word it was."""
-
-_BARRED = "EXISTS (SELECT 1 FROM barred_point x WHERE x.member_id = m.id)"
-_ACCESS = " OR ".join(
-    f"m.{column} LIKE '% {code} %'" for code in sorted(ACCESS) for column in ("categories", "new_categories")
-)
-EXPOSED = f"(m.reason = 'compromised' OR {_ACCESS} OR {_BARRED})"
-"""Of a member ``m``: others may have their means of signing in or their mailbox."""
-ACKNOWLEDGED = (
-    "EXISTS (SELECT 1 FROM acknowledgement w WHERE w.member_id = m.id AND w.counts"
-    f" AND (w.assurance <> '' OR NOT {_BARRED}))"
-)
-"""Of a member ``m``: they have acknowledged, and it counts. What was taken before somebody learnt that a
-contact point of theirs is compromised does so no more.
-"""
-_SHOWN = f"d.channel = 'banner' AND d.state IN ('{State.PLANNED}', '{State.ACCEPTED}', '{State.DELIVERED}')"
-TOLD = f"({MAY_HAVE_LEFT} OR d.state = '{State.BOUNCED}' OR ({_SHOWN} AND n.state IN ('released', 'closed')))"
-"""Of a delivery ``d`` of an announcement ``n``: its notice may have come before its reader. A banner waits
-for its reader in the service, from the release on, in whatever state its delivery is.
-"""
 
 
 @dataclass(frozen=True, slots=True)
