@@ -16,10 +16,11 @@ from notifier.announcements import announcement
 from notifier.audit.entry import Event
 from notifier.errors import Conflict, Refused
 from notifier.keys import Keys
+from notifier.links import notice_link
 from notifier.preflight import NotReady, Preflight, PreflightReport, made_already, report
 from notifier.preflight import members as reading
 from notifier.release import revise
-from notifier.settings import Settings
+from notifier.settings import Organisation, Settings
 from notifier.store import Store
 from tests.audiences import FACTS, TEXT, Someone, crowd, drafted, freeze
 
@@ -378,3 +379,23 @@ async def test_a_guardian_is_addressed_by_their_own_name(store: Store, keys: Key
         for to, message in (await _messages(store, keys)).items()
     }
     assert heads == {"tim@mail.test": "Vera Lorenz", "vera@mail.test": "Vera Lorenz", "ole@mail.test": ""}
+
+
+async def test_another_address_of_the_notice_pages_makes_notices_anew(
+    store: Store, keys: Keys, tmp_path: Path
+) -> None:
+    """Each reader's notice has their own link; what was made with another address, or none, is void."""
+    number = await drafted(store, await freeze(store, keys, crowd(3)))
+    bare = Settings(home=tmp_path)
+    await Preflight(store, keys, bare, processes=0).run(number)
+    assert not any(b"/notices/" in message for message in (await _messages(store, keys)).values())
+    there = Organisation(notices_url="https://notices.example.com")
+    counts = await Preflight(store, keys, Settings(home=tmp_path, organisation=there), processes=0).run(
+        number
+    )
+    assert (counts.ready, counts.needs_repair) == (3, 0)
+    async with store.read() as tx:
+        references = {row.reference for row in await tx.rows("SELECT reference FROM notice")}
+    links = {notice_link(keys, there.notices_url, one).encode() for one in references}
+    texts = [message.replace(b"=\r\n", b"") for message in (await _messages(store, keys)).values()]
+    assert [sum(link in text for link in links) for text in texts] == [1, 1, 1]

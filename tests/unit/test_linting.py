@@ -17,12 +17,15 @@ RENDERER = Renderer()
 VARIANTS = ("person", "guardian", "next-of-kin", "account", "update")
 
 
-def notice(locale="en", variant="person", **changes):
+LINK = "https://notices.example.com/notices/0f9a02bc77d1e04b-abcdefgh234567ij"
+
+
+def notice(locale="en", variant="person", link="", **changes):
     new = ("health",) if variant == "update" else ()
     details = {"subject": "Mia Example", "records": ["R-1"]} if variant == "account" else {}
     person = Person("Robin Sample", variant, ("email", "password", "name"), new, details)
     return RENDERER.render(
-        "breach-notice", locale, facts=facts(**changes), person=person, reference=REFERENCE
+        "breach-notice", locale, facts=facts(**changes), person=person, reference=REFERENCE, link=link
     )
 
 
@@ -30,14 +33,15 @@ def codes(found):
     return {one.code for one in found}
 
 
+@pytest.mark.parametrize("link", ["", LINK])
 @pytest.mark.parametrize("drill", [False, True])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("locale", LOCALES)
-def test_what_we_ship_passes(locale, variant, drill):
+def test_what_we_ship_passes(locale, variant, drill, link):
     """No language and no variant has a finding of any kind."""
     words = RENDERER.words("breach-notice", locale)
     found = check_variant(
-        notice(locale, variant, drill=drill),
+        notice(locale, variant, link, drill=drill),
         locale=locale,
         hosts=HOSTS,
         sensitive=[words.labels[code] for code in SENSITIVE],

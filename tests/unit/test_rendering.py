@@ -1,6 +1,7 @@
 """Rendering: one set of facts becomes subject, text and HTML."""
 
 import html
+import json
 import re
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from notifier.rendering import MissingVariables, Renderer
 from tests.notice_facts import LOCALES, REFERENCE, facts
 
 NOTICE = "breach-notice"
+FACTS = facts()
 PERSON = Person(name="Anna Müller", categories=("email", "password", "name"))
 
 
@@ -405,3 +407,39 @@ def test_what_is_about_others_is_not_said_to_be_about_the_reader(renderer, local
     assert plain["information_intro"] not in text
     assert plain["information_own"] not in text
     assert plain["why"].partition("{brand}")[2] not in text
+
+
+LINK = "https://notices.example.com/notices/0f9a02bc77d1e04b-abcdefgh234567ij"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_link_is_shown_where_there_is_one(renderer, locale):
+    """Once in the text, on a line of its own, and once in the HTML, as what it leads to; else nothing is said."""
+    words = renderer.words(NOTICE, locale).plain
+    linked = renderer.render(NOTICE, locale, facts=facts(), person=PERSON, reference=REFERENCE, link=LINK)
+    assert linked.text.count(f"\n{LINK}\n") == 1
+    assert re.findall(r'<a [^>]*href="([^"]*)"[^>]*>([^<]*)</a>', linked.html) == [(LINK, LINK)]
+    assert words["confirm"] in linked.text
+    bare = rendered(renderer, locale)
+    assert words["confirm"] not in bare.text + html.unescape(bare.html)
+
+
+def test_readers_with_links_of_their_own_are_one_cohort(renderer):
+    """The link is a place like name and reference: each gets the bytes a rendering of their own would give."""
+    for ending in ("aaaa", "bbbb"):
+        order = {"facts": facts(), "person": PERSON, "reference": REFERENCE, "link": LINK + ending}
+        assert renderer.render(NOTICE, "en", **order) == Renderer(cohorts=0).render(NOTICE, "en", **order)
+    one = Renderer()
+    for ending in ("aaaa", "bbbb"):
+        one.render(NOTICE, "en", facts=FACTS, person=PERSON, reference=REFERENCE, link=LINK + ending)
+    assert len(one._cohorts) == 1
+
+
+def test_words_without_the_sentences_about_the_link_are_named(tmp_path):
+    """Who has words of their own learns what is missing once there is a link, and not before."""
+    words = Renderer().words(NOTICE, "en").plain
+    kept = "".join(f"{key} = {json.dumps(text)}\n" for key, text in words.items() if "confirm" not in key)
+    own_words = own(tmp_path, "words.toml", kept)
+    rendered(own_words)
+    with pytest.raises(MissingVariables, match=r"words\.confirm"):
+        own_words.render(NOTICE, "en", facts=facts(), person=PERSON, reference=REFERENCE, link=LINK)
