@@ -29,7 +29,7 @@ def acknowledge_notice(
     reference: Reference,
     *,
     operator: Who,
-    reason: Annotated[str, typer.Option(help="How the person told you that they have read it.")],
+    reason: Annotated[str, typer.Option(help="How the person told you that they have read it; no names.")],
     identified: Annotated[
         bool,
         typer.Option(

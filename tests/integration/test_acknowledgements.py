@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from notifier.acknowledgements import ACKNOWLEDGED, acknowledge
+from notifier.acknowledgements import ACKNOWLEDGED, Acknowledged, acknowledge
 from notifier.barring import bar
 from notifier.categories import ACCESS
 from notifier.errors import BadInput, NotFound, Refused
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.story import tell
-from notifier.testing import FakeClock
+from notifier.testing import FakeClock, FaultyStore
+from notifier.testing.store import Failure
 from tests.audiences import Someone
 from tests.integration.test_audit_verify import checked, damage
 from tests.journeys import DEAD, Journey, journey
@@ -234,3 +237,43 @@ async def test_the_story_has_acknowledgements_and_steps_passed_over(
     assert text.message
     assert text.message.startswith(b"Example Company")
     assert [(one.how, one.counts, one.proven) for one in text.acknowledgements] == [("page", True, True)]
+
+
+async def test_said_twice_at_once_it_is_on_record_once(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Two devices, or an impatient finger: one of them takes it, the others learn when it was taken."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    await made.send()
+    reference = await reference_of(made, ANNA)
+
+    async def press() -> Acknowledged:
+        async with store.begin() as tx:
+            return await acknowledge(tx, keys, reference=reference, how="page")
+
+    done = await asyncio.gather(*(press() for _ in range(5)))
+    assert sorted(one.new for one in done) == [False] * 4 + [True]
+    assert len({one.at for one in done}) == 1
+    assert len(await made.entries("acknowledgement:taken")) == 1
+
+
+@pytest.mark.parametrize("failure", ["unkept", "kept"])
+async def test_a_commit_that_fails_leaves_all_or_nothing(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, failure: Failure
+) -> None:
+    """Row and entry together; pressing again ends with one of each."""
+    made = await journey(store, keys, clock, tmp_path, [ANNA])
+    await made.send()
+    reference = await reference_of(made, ANNA)
+    faulty = FaultyStore(
+        store.engine, origin="notices.example.com/audit", clock=clock, load_keys=lambda: keys
+    )
+    faulty.plan = lambda commit: failure if commit == 1 else ""
+    with pytest.raises(OperationalError):
+        async with faulty.begin() as tx:
+            await acknowledge(tx, keys, reference=reference, how="page")
+    assert len(await made.entries("acknowledgement:taken")) == int(failure == "kept")
+    async with faulty.begin() as tx:
+        again = await acknowledge(tx, keys, reference=reference, how="page")
+    assert again.new is (failure == "unkept")
+    assert len(await made.entries("acknowledgement:taken")) == 1

@@ -17,6 +17,7 @@ from notifier.settings import Organisation
 from notifier.web.banner.assets import element
 from notifier.web.banner.fragment import Fragments
 from notifier.web.banner.words import Speech
+from notifier.web.notices.pages import NoticePages
 from notifier.web.pages import LOCALES, Pages
 
 
@@ -32,7 +33,12 @@ def main(facts_file: str) -> None:
     for notice in notices:
         for locale in renderer.locales(notice):
             rendered = renderer.render(
-                notice, locale, facts=facts, person=person, reference="3F9A02BC77D1E04B"
+                notice,
+                locale,
+                facts=facts,
+                person=person,
+                reference="3F9A02BC77D1E04B",
+                link="https://notices.example.com/notices/3f9a02bc77d1e04b-abcdefgh234567ij",
             )
             sys.stdout.write(f"{notice} {locale}: {len(rendered.html)} characters\n")
     texts = SmsRenderer()
@@ -64,6 +70,7 @@ def main(facts_file: str) -> None:
     pages = Pages(Organisation(), drill=False)
     for locale in LOCALES:
         pages.render(locale, [])
+        NoticePages(pages, Organisation()).nothing(locale)
     speech = Speech(Organisation(), drill=False)
     words = [speech.words(locale).locale for locale in LOCALES]
     Fragments("/banner")
