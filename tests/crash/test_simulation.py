@@ -39,6 +39,7 @@ from tests.crash.harness import ROOT, make_home, opened
 from tests.crash.simulated import CHANNELS
 from tests.fates import Fate, receipts
 
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(3600)]
 SOME, SOME_KILLS = 400, 4
 PEOPLE = int(os.environ.get("SIMULATE_PEOPLE", "0"))
 KILLS = int(os.environ.get("SIMULATE_KILLS", "20"))
