@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from notifier.audiences import Audience
 from notifier.deliveries import State
 from notifier.precedence import MAY_HAVE_LEFT, WAITS
+from notifier.standing import REACHABLE, STEPS_AHEAD
 from notifier.store import Transaction
 
 _STANDS = (
@@ -24,9 +25,14 @@ _OURS = (
     " 'return-path-invalid'"
 )
 """Reasons of a refusal that are mended on our side; the address may take the next notice."""
+_TO_COME = (
+    "EXISTS (SELECT 1 FROM announcement a WHERE a.audience_id = m.audience_id AND a.steps > 0"
+    f" AND ((a.state NOT IN ('released', 'closed', 'cancelled') AND {REACHABLE}) OR {STEPS_AHEAD}))"
+)
+"""The channel plan will go on with them, or has not begun."""
 _LAPSED = (
     f"m.state = 'due' AND EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id"
-    f" AND d.state = '{State.SUPPRESSED}' AND NOT {MAY_HAVE_LEFT})"
+    f" AND d.state = '{State.SUPPRESSED}' AND NOT {MAY_HAVE_LEFT}) AND NOT {_STANDS} AND NOT {_TO_COME}"
 )
 """Suppressed, so not told: a newer audience has them whether or not there is a way to tell them now."""
 _NO_SET = "'-'"
@@ -122,13 +128,15 @@ async def refused(tx: Transaction, incident: str) -> None:
 
 async def _add(tx: Transaction, audience: Audience) -> None:
     rows = await tx.rows(
-        "SELECT n.state, n.released_at IS NOT NULL AS planned FROM announcement n WHERE n.audience_id = :id",
+        "SELECT n.state, (n.released_at IS NOT NULL OR EXISTS (SELECT 1 FROM wave w"
+        " WHERE w.announcement_id = n.id)) AS planned FROM announcement n WHERE n.audience_id = :id",
         id=audience.id,
     )
     cancelled = bool(rows) and all(row.state == "cancelled" for row in rows)
     # Not announced, or not sent yet: everybody in it is still to be told.
     ahead = not rows or any(row.state != "cancelled" and not row.planned for row in rows)
-    told = f"m.state = 'due' AND {'true' if ahead else _STANDS}"
+    due = "m.state = 'due' OR " if ahead else ""
+    told = f"({due}{_STANDS} OR {_TO_COME})"
     lapsed = "false" if ahead else _LAPSED
     counts = _STANDS if cancelled else "true"
     several = bool(

@@ -27,7 +27,8 @@ MAY_HAVE_LEFT = (
     " (SELECT 1 FROM attempt t WHERE t.delivery_id = d.id AND t.outcome = 'unknown')))"
 )
 """Of a delivery ``d``. What we ended after a hand-over without an answer may have left all the same."""
-WAITS = f"d.state IN ({_listed((State.PLANNED, State.DEFERRED))})"
+WAITS = f"(d.channel <> 'banner' AND d.state IN ({_listed((State.PLANNED, State.DEFERRED))}))"
+"""Of a delivery ``d``: it will leave. A banner only may be seen."""
 
 _EARLIER = (
     "audience_member o JOIN audience v ON v.id = o.audience_id"
@@ -39,10 +40,11 @@ _STANDING = {
     "approved": "approved: `notifier announcements release` starts its countdown",
     "countdown": "in its countdown: try again when that has ended",
 }
-_OWN = "o.customer_id = m.customer_id AND o.state = 'due'"
+_OWN = "o.customer_id = m.customer_id"
 _NEVER_TOLD = (
     f"m.state = 'due' AND m.new_categories <> '' AND NOT EXISTS (SELECT 1 FROM {_EARLIER}"
-    f" JOIN announcement n ON n.audience_id = v.id AND n.state <> 'cancelled' WHERE {_OWN})"
+    f" JOIN announcement n ON n.audience_id = v.id AND n.state <> 'cancelled' WHERE {_OWN}"
+    " AND (o.state = 'due' OR n.steps > 0))"
     f" AND NOT EXISTS (SELECT 1 FROM {_EARLIER} JOIN delivery d ON d.member_id = o.id"
     f" WHERE {_OWN} AND {MAY_HAVE_LEFT})"
 )

@@ -24,6 +24,8 @@ _COUNT = f"SELECT count(*) AS people, sum(CASE WHEN {REACHABLE} THEN 1 ELSE 0 EN
 
 ENDED = (
     f"d.state = '{State.SUPPRESSED}' AND NOT {MAY_HAVE_LEFT}"
+    " AND NOT EXISTS (SELECT 1 FROM delivery w WHERE w.member_id = d.member_id AND w.state IN"
+    " ('planned', 'handing-over', 'deferred', 'unknown', 'held', 'accepted', 'delivered'))"
     " AND EXISTS (SELECT 1 FROM subject_key k WHERE k.customer_id = d.customer_id)"
     " AND NOT EXISTS (SELECT 1 FROM audience v JOIN audience_member w ON w.audience_id = v.id"
     " AND w.customer_id = m.customer_id WHERE u.subject <> '' AND v.subject = u.subject AND v.id > u.id)"
