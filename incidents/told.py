@@ -120,7 +120,8 @@ async def refused(tx: Transaction, incident: str) -> None:
     await tx.housekeep(
         "INSERT INTO refused_before SELECT DISTINCT d.contact_point_id FROM audience u"
         " JOIN announcement n ON n.audience_id = u.id JOIN delivery d ON d.announcement_id = n.id"
-        f" WHERE u.subject = :incident AND d.state = '{State.REJECTED}' AND NOT EXISTS (SELECT 1"
+        f" WHERE u.subject = :incident AND d.state = '{State.REJECTED}' AND d.contact_point_id IS NOT NULL"
+        f" AND NOT EXISTS (SELECT 1"
         f" FROM attempt t WHERE t.delivery_id = d.id AND t.number = d.attempts AND t.reason IN ({_OURS}))",
         {"incident": incident},
     )

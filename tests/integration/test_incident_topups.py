@@ -680,3 +680,23 @@ async def test_known_details_are_looked_up_instead_of_read_through(store: Store,
             plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)).all()
         (look,) = [row.detail for row in plan if " a " in f"{row.detail} "]
         assert "customer_id=?" in look
+
+
+async def test_who_was_told_by_a_later_step_is_told(store: Store, keys: Keys) -> None:
+    """Somebody without an e-mail address who was reached otherwise is in no top-up; who was not, is."""
+    phones = [person(str(n), f"+4915155500{n:03}") for n in range(2)]
+    await add(store, keys, [person("9", "p9@example.com"), *phones])
+    incident = await declared(store)
+    await affect(store, incident)
+    code = await _announce(store, incident, await _freeze(store, keys, incident))
+    await _sent(store, code, {"9": "accepted", "0": "accepted", "1": "rejected"})
+    await add(store, keys, [person("10", "p10@example.com")])
+    await affect(store, incident)
+    topped = await _freeze(store, keys, incident)
+    async with store.read() as tx:
+        rows = await tx.rows(
+            "SELECT c.number FROM audience_member m JOIN customer c ON c.id = m.customer_id"
+            " WHERE m.audience_id = :id",
+            id=topped.id,
+        )
+    assert [row.number for row in rows] == ["10"]
