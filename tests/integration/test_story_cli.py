@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier import barring
 from notifier.channels import Outcome, OutcomeKind
 from notifier.links import make_token
 from notifier.testing import ScriptedChannel
@@ -139,3 +140,20 @@ def test_the_link_is_printed_where_one_is_set_and_the_look_is_on_record(
     assert link == f"https://notices.example.com/notices/{make_token(desk.keys, one['reference'])}"
     (entry,) = desk.ask("audit", "entries", "--action", "notice:linked")
     assert entry["entry"]["data"]["delivery"] == one["reference"]
+
+
+def test_support_learns_that_a_word_does_not_count_yet(desk: Desk) -> None:
+    """Where a contact point is compromised, until it is said that the person was identified."""
+
+    async def bar() -> None:
+        async with desk.store() as store, store.begin() as tx:
+            await barring.bar(tx, subject="INC-2026-001", condition="1 = 1", params={}, actor="alice")
+
+    asyncio.run(bar())
+    (one, *_) = desk.acts("customers", "show", "C1")["memberships"][0]["announcements"][0]["deliveries"]
+    said = ("notices", "acknowledge", one["reference"], "--reason", "rang us", "--operator", "alice")
+    assert "does not count yet" in desk.say(*said)[1]
+    assert desk.ask(*said, "--identified")["counts"]
+    _, story = desk.say("customers", "show", "C1", "--operator", "alice")
+    assert "it does not count, others may have" in story
+    assert "by alice, identified: rang us" in story

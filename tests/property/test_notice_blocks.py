@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from notifier.notices import Person
 from notifier.rendering import Renderer
-from notifier.web.notices.blocks import of_text
+from notifier.web.notices.blocks import of_banner, of_letter, of_text
 from tests.notice_facts import LOCALES, REFERENCE, facts
 
 RENDERER, FACTS = Renderer(), facts()
@@ -42,3 +42,29 @@ def test_a_whole_notice_has_its_headings_and_lists() -> None:
         assert sum(block.kind == "heading" for block in blocks) == 9
         assert {block.start for block in blocks if block.kind == "steps"} == {1}
         assert not any(set(line) == {"-"} for block in blocks for line in block.lines)
+
+
+def test_a_banner_has_its_summary_sections_and_steps() -> None:
+    """In their order; what a banner lacks is left out."""
+    shown = {
+        "title": "T",
+        "summary": "S",
+        "sections": [{"heading": "H", "paragraphs": ["P", "Q"], "steps": ["1", "2"]}, {"paragraphs": ["R"]}],
+    }
+    assert [(block.kind, block.lines) for block in of_banner(shown)] == [
+        ("lines", ("S",)), ("heading", ("H",)), ("lines", ("P",)), ("lines", ("Q",)),
+        ("steps", ("1", "2")), ("lines", ("R",)),
+    ]  # fmt: skip
+    assert list(of_banner({})) == []
+
+
+def test_a_letter_keeps_what_is_emphasised_in_its_place() -> None:
+    """Runs are joined; a key block is its summary, then its text."""
+    blocks = [
+        {"kind": "key", "summary": ["A"], "text": ["B ", {"keep": "C"}]},
+        {"kind": "steps", "items": [[{"strong": "First:"}, " do"], ["then"]]},
+        {"kind": "drill", "text": ["D"]},
+    ]
+    assert [(block.kind, block.lines) for block in of_letter(blocks)] == [
+        ("lines", ("A",)), ("lines", ("B C",)), ("steps", ("First: do", "then")), ("lines", ("D",)),
+    ]  # fmt: skip
