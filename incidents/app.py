@@ -96,7 +96,11 @@ class Commands(Overview):
         "sms": Entry(
             "See a notice as a text message, and try the provider out.", ("notifier.cli.sms",), is_group=True
         ),
-        "letters": Entry("See what a notice looks like in print.", ("notifier.cli.letters",), is_group=True),
+        "letters": Entry(
+            "Print what waits for the mail house, and take in what it reports.",
+            ("notifier.cli.letters", "notifier.cli.postal"),
+            is_group=True,
+        ),
         "banner": Entry("Put notices into your own application.", ("notifier.cli.banner",), is_group=True),
         "audit": Entry(
             "Verify the audit trail and let others check it.", ("notifier.cli.audit",), is_group=True

@@ -22,7 +22,7 @@ _STANDS = (
 )
 _OURS = (
     "'content-refused', 'too-big', 'needs-smtputf8', 'stray-line-end', 'stray-nul', 'not-one-reader',"
-    " 'return-path-invalid'"
+    " 'return-path-invalid', 'no-glyph', 'letter-incomplete'"
 )
 """Reasons of a refusal that are mended on our side; the address may take the next notice."""
 _TO_COME = (

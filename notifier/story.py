@@ -26,6 +26,7 @@ from notifier.engine.attempts import RESPONSE_CONTEXT
 from notifier.engine.loading import SIGNATURE_CONTEXT
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
+from notifier.letters.pages import pages_digest
 from notifier.plans import SendPlan
 from notifier.receipts.history import ReceiptTold, receipts_of
 from notifier.store import Transaction
@@ -218,7 +219,8 @@ async def _delivery(tx: Transaction, reader: _Reader, row: Row[Any]) -> Delivery
         handed_over=row.message_date is not None,
         intact=intact,
         attempts=tuple(
-            reader.attempt(one, entries.get(one.event_id), recipient, message) for one in attempts
+            reader.attempt(one, entries.get(one.event_id), recipient, message, letter=row.channel == "letter")
+            for one in attempts
         ),
         receipts=tuple(await receipts_of(tx, reader.subject, row.id)),
         acknowledgements=await acknowledgements_of(tx, reader.subject, row.id),
@@ -263,7 +265,7 @@ class _Reader:
         return recipient, message, intact
 
     def attempt(
-        self, row: Row[Any], entry: Placed | None, recipient: str, message: bytes | None
+        self, row: Row[Any], entry: Placed | None, recipient: str, message: bytes | None, *, letter: bool
     ) -> AttemptTold:
         """Return an attempt with the server's reply, held against its audit entry."""
         reply, unreadable = "", self._damaged and row.sealed is not None
@@ -285,11 +287,13 @@ class _Reader:
             entry=row.event_id,
             leaf_index=entry.leaf_index if entry else None,
             checkpoint=entry.checkpoint if entry else None,
-            proven=self._proven(entry, recipient, message, reply),
+            proven=self._proven(entry, recipient, message, reply, letter=letter),
             unreadable=unreadable,
         )
 
-    def _proven(self, entry: Placed | None, recipient: str, message: bytes | None, reply: str) -> bool | None:
+    def _proven(
+        self, entry: Placed | None, recipient: str, message: bytes | None, reply: str, *, letter: bool
+    ) -> bool | None:
         """Say whether the entry commits to what is shown."""
         if self.subject is None:
             return None
@@ -298,7 +302,8 @@ class _Reader:
         known = {
             "address": recipient,
             "customer": self._number,
-            "digest": hashlib.sha256(message).hexdigest(),
+            # Of a letter the entry commits to its pages; their digest is kept where a server's answer is.
+            "digest": (pages_digest(reply) if letter else "") or hashlib.sha256(message).hexdigest(),
         }
         disclosures = [Disclosure("recipient", known)]
         if reply:

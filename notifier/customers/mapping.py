@@ -111,12 +111,12 @@ def map_columns(
         elif index in wanted:
             made.append(Column(index, header, wanted[index], "given"))
         elif index in clear:
-            made.append(Column(index, header, _attribute(header), "selectable"))
+            made.append(Column(index, header, attribute_name(header), "selectable"))
         elif (field := _guess(header)) and (field in _SEVERAL or field not in taken) and field not in given:
             taken.add(field)
             made.append(Column(index, header, field, "guessed"))
         else:
-            name = _attribute(header)
+            name = attribute_name(header)
             kept = name in selectable_before and index not in closed
             made.append(Column(index, header, name, "kept" if kept else "attribute"))
     if "number" not in {column.field for column in made if column.how in ("given", "guessed")}:
@@ -187,5 +187,6 @@ def _guess(header: str) -> str:
     return field
 
 
-def _attribute(header: str) -> str:
+def attribute_name(header: str) -> str:
+    """Return what the free attribute of a column is called."""
     return re.sub(r"[^\w]+", "_", header.strip().lower()).strip("_") or "column"

@@ -59,6 +59,8 @@ class Settled:
     customer: str = ""
     content: bytes = b""
     channel: str = "email"
+    digest: str = ""
+    """SHA-256, in hex, of what was handed over, where that is not ``content`` itself: of a letter's pages."""
 
     def refused_for(self, reason: str) -> bool:
         """Say whether it was refused, for this reason."""
@@ -104,7 +106,7 @@ class Settled:
         recipient: Mapping[str, Json] = {
             "address": self.recipient,
             "customer": self.customer,
-            "digest": hashlib.sha256(self.content).hexdigest(),
+            "digest": self.digest or hashlib.sha256(self.content).hexdigest(),
         }
         disclosures = [Disclosure("recipient", recipient)]
         if outcome.text:

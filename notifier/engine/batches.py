@@ -90,10 +90,11 @@ async def claim(
     quarantine_us: int,
     running: Collection[int] = (),
     channels: Collection[str] = ("email",),
+    only: int = 0,
 ) -> Lease | None:
     """Lease the batch that is due first, taking it over if its lease has run out; ``None`` if none is.
 
-    Only batches of these ``channels`` are looked at.
+    Only batches of these ``channels`` are looked at, and of the announcement ``only`` where one is given.
 
     ``drill`` says what the worker's channel was built for: batches of the other kind are not its own.
 
@@ -112,12 +113,14 @@ async def claim(
             "worker = :worker "
             "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
             "WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill "
+            f"{'AND a.id = :only ' if only else ''}"
             f"AND b.channel IN ({', '.join(f':{name}' for name in named)}) AND ("
             "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "
             f"AND b.id NOT IN (SELECT v.id FROM {tx.recordset('running', 'v', id='bigint')}) "
             f"ORDER BY b.not_before, b.id LIMIT 1{lock}) RETURNING id, announcement_id, channel",
             {
                 **named,
+                **({"only": only} if only else {}),
                 "token": token,
                 "until": now + lease_us,
                 "worker": worker,

@@ -41,7 +41,10 @@ STEPS = "steps"
 UNTOLD = "untold"
 """Asks somebody to look: people are not told although an address of theirs could be used."""
 
-WARNINGS = (warning(REFUSALS), warning(LOST), warning(SENDER), UNTOLD)
+LETTERS = "letters"
+"""Asks somebody to print the letters that wait; ends once none of them does."""
+
+WARNINGS = (warning(REFUSALS), warning(LOST), warning(SENDER), UNTOLD, LETTERS)
 """Kinds of hold that hold nothing back and end with the announcement."""
 
 

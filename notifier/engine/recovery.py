@@ -119,14 +119,15 @@ def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled
 
 
 async def free_idle(store: Store, *, quarantine_seconds: float) -> int:
-    """Free batches whose lease ran out while their announcement was paused or cancelled: nobody claims them,
-    so nobody else would settle what was left open in them. Returns how many deliveries that were.
+    """Free batches whose lease ran out while their announcement was paused or cancelled, and letters: nobody
+    claims them, so nobody else would settle what was left open in them. Returns how many deliveries those
+    were.
     """
     async with store.read() as tx:
         lapsed = await tx.rows(
             "SELECT b.id, b.claim_token FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
             "WHERE b.state = 'leased' AND b.lease_until < :now "
-            "AND (a.control <> 'run' OR a.state <> 'released') ORDER BY b.id",
+            "AND (a.control <> 'run' OR a.state <> 'released' OR b.channel = 'letter') ORDER BY b.id",
             now=await tx.db_now_us(),
         )
     in_doubt = 0
@@ -143,12 +144,15 @@ async def free_idle(store: Store, *, quarantine_seconds: float) -> int:
 
 
 async def void_leases(store: Store, *, quarantine_seconds: float) -> int:
-    """Free every leased batch at once: only for the one worker that may send, which has just started.
+    """Free every leased batch at once: only for the one worker that may send, which has just started. Letters
+    are not its own: they are being printed, or their lease runs out.
 
     What was left open becomes ``unknown``; returns how many deliveries that were.
     """
     async with store.read() as tx:
-        leased = await tx.rows("SELECT id FROM send_batch WHERE state = 'leased' ORDER BY id")
+        leased = await tx.rows(
+            "SELECT id FROM send_batch WHERE state = 'leased' AND channel <> 'letter' ORDER BY id"
+        )
     in_doubt = 0
     for row in leased:
         async with store.begin() as tx:

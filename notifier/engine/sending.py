@@ -56,8 +56,8 @@ class BatchResult:
 
 
 def window_of(plan: dict[str, object], channel: str = "email") -> Window | None:
-    """Return the send window of an announcement's plan on ``channel``, if it has one."""
-    raw = plan.get("sms_window" if channel == "sms" else "window")
+    """Return the send window of an announcement's plan on ``channel``, if it has one. Paper has none."""
+    raw = None if channel == "letter" else plan.get("sms_window" if channel == "sms" else "window")
     if not isinstance(raw, dict):
         return None
     return Window(time.fromisoformat(raw["from"]), time.fromisoformat(raw["to"]))

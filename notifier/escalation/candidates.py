@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from notifier import plans
-from notifier.announcements import Announcement
+from notifier.announcements import Announcement, from_json
 from notifier.escalation import choosing, conditions
 from notifier.plans import MANDATORY_KIND, When
 from notifier.preflight import members
@@ -178,7 +178,7 @@ def _query(step: Asked) -> str:
         f"SELECT m.id, m.uid, m.customer_id, m.time_zone, m.variant, m.locale, m.categories,"
         f" m.new_categories, m.sealed AS details, c.uid AS person, c.sealed AS customer, k.wrapped,"
         f" q.point_id, {why} AS why_not, p.sealed AS point, h.uid AS holder, hk.wrapped AS holder_wrapped,"
-        " CASE WHEN h.id <> c.id THEN h.sealed END AS holder_customer"
+        " h.attributes AS holder_attributes, CASE WHEN h.id <> c.id THEN h.sealed END AS holder_customer"
         f" FROM ({inner}) AS q JOIN audience_member m ON m.id = q.id JOIN customer c ON c.id = m.customer_id"
         " LEFT JOIN subject_key k ON k.customer_id = c.id LEFT JOIN contact_point p ON p.id = q.point_id"
         " LEFT JOIN customer h ON h.id = p.customer_id"
@@ -219,5 +219,6 @@ def _candidate(row: Any, own: tuple[bytes, ...]) -> Candidate:
             holder_wrapped=row.holder_wrapped,
             own=own,
             holder_customer=row.holder_customer,
+            holder_attributes=from_json(row.holder_attributes or {}),
         ),
     )

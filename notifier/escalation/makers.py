@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
-
-from notifier.notices import Person
-from notifier.preflight.making import INVENTED, INVENTED_REFERENCE, Recipe
-from notifier.preflight.readers import Reader, SetAsideError
+from notifier.preflight.making import INVENTED_REFERENCE, Recipe
+from notifier.preflight.readers import Reader
 from notifier.rendering import SmsRenderer
-from notifier.rendering.locales import choose
 
 
 class StepMaker(Protocol):
@@ -62,46 +57,8 @@ class TextMaker:
         ).encode()
 
 
-class LetterMaker:
-    """Letters, as what their pages are made from: the reader, their address and the language.
+def letter_maker(recipe: Recipe) -> StepMaker:
+    """Return what makes letters; loaded here, because most plans have none."""
+    from notifier.letters.making import LetterMaker  # noqa: PLC0415
 
-    The pages themselves are set when a print batch is written; the same content gives the same pages.
-    """
-
-    addressed = True
-
-    def __init__(self, recipe: Recipe) -> None:
-        from notifier.channels.letter.press import LetterPress  # noqa: PLC0415 - most plans have no letter
-
-        self._recipe = recipe
-        self._locales = LetterPress(recipe.folders).locales(recipe.notice)
-
-    def locale(self, wanted: str) -> str:
-        """Return the best language that letters and facts have."""
-        recipe = self._recipe
-        return choose(recipe.notice, wanted, recipe.texts, recipe.default_locale, self._locales)
-
-    def sample(self, locale: str, variant: str) -> bytes:
-        """Return the content of a letter to an invented reader."""
-        return _letter(locale, Person(INVENTED, variant), {"street": "Example Street 1", "country": "DE"})
-
-    def content(self, reader: Reader, reference: str) -> bytes:
-        """Return the content of a reader's letter."""
-        del reference  # It stands with the notice.
-        address = reader.holder.get("address")
-        if not address:
-            raise SetAsideError("contact-point")
-        return _letter(reader.locale, reader.person, address)
-
-
-def _letter(locale: str, person: Person, address: Mapping[str, Any]) -> bytes:
-    content = {
-        "address": address,
-        "categories": person.categories,
-        "details": person.details,
-        "locale": locale,
-        "name": person.name,
-        "new_categories": person.new_categories,
-        "variant": person.variant,
-    }
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return LetterMaker(recipe)

@@ -19,6 +19,7 @@ from notifier.engine.dispatch import Dispatcher
 from notifier.engine.sending import window_of
 from notifier.escalation import candidates
 from notifier.escalation.candidates import Asked, Candidate
+from notifier.letters import waiting as letters_waiting
 from notifier.store import Transaction
 
 NO_BATCH = "done"
@@ -121,6 +122,8 @@ async def _tell(
     )
     if step.channel != "banner":
         await dispatcher.dispatch(tx, [batch_id], not_before=min(due.values()))
+    if step.channel == "letter":
+        await letters_waiting.ask(tx, about.id, about.code)
     names = sorted(what.reference for _, what in told)
     facts: dict[str, Json] = {
         **_head(step),

@@ -37,7 +37,7 @@ from notifier.preflight.naming import SharedNames
 from notifier.preflight.readers import Member, Reader, SetAsideError, open_reader
 from notifier.processes import end_with_parent
 from notifier.rendering import MissingVariables, Renderer
-from notifier.settings import EmailSettings
+from notifier.settings import EmailSettings, LetterSettings
 
 INVENTED = "Robin Sample"
 INVENTED_ADDRESS = "robin.sample@example.com"
@@ -100,6 +100,7 @@ class Recipe:
     email: EmailSettings
     folders: tuple[Path, ...]
     dictionaries: Mapping[tuple[str, str], Dictionary] = field(default_factory=dict)
+    letter: LetterSettings = field(default_factory=LetterSettings)
     notices_url: str = ""
     """Where readers find their notices as pages; empty: the notices speak of none."""
 

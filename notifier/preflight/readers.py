@@ -36,6 +36,8 @@ class Member(NamedTuple):
     """Blind indexes of all e-mail addresses of the person; loaded where there are details."""
     holder_customer: bytes | None = None
     """The row of whoever has the contact point, where it is another one and asked for."""
+    holder_attributes: Mapping[str, str] = {}
+    """What is known in the clear of whoever has the contact point, where it was asked for."""
 
 
 class Reader(NamedTuple):

@@ -43,6 +43,7 @@ async def recipe_for(tx: Transaction, announcement: Announcement, settings: Sett
             (row.locale, row.variant): known_dictionary(row.id, bytes(row.content)) for row in rows
         },
         notices_url=settings.organisation.notices_url,
+        letter=settings.letter,
     )
 
 

@@ -23,19 +23,19 @@ def read(folder: Path, text: str | bytes, **options) -> Returned:
 
 
 def test_a_posted_letter_is_accepted_and_one_that_came_back_has_bounced(tmp_path: Path) -> None:
-    """Printed is not yet on its way; only registered mail is ever known to be delivered."""
+    """How far it came is the reason; only registered mail is ever known to be delivered."""
     made = read(
         tmp_path,
         f"reference,status,date,reason\n{A},printed,2026-03-07,\n{A},dispatched,2026-03-08,\n"
         f"{B},returned,2026-03-15,Unknown at this address\n{C},delivered,2026-03-09T10:00:00+01:00,\n",
     )
     assert [one.kind for one in made.receipts] == [
-        ReceiptKind.DELAYED,
+        ReceiptKind.ACCEPTED,
         ReceiptKind.ACCEPTED,
         ReceiptKind.BOUNCED,
         ReceiptKind.DELIVERED,
     ]
-    assert made.receipts[2].reason == "address-dead"
+    assert [one.reason for one in made.receipts] == ["printed", "dispatched", "address-dead", ""]
     assert made.receipts[2].text == "Unknown at this address"
     assert made.receipts[3].occurred_at == datetime(2026, 3, 9, 9, tzinfo=UTC)
     assert made.statuses == {"printed": 1, "dispatched": 1, "returned": 1, "delivered": 1}

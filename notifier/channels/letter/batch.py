@@ -6,12 +6,14 @@ bytes. A letter that cannot be printed is set aside with its reasons and holds n
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedRandom
@@ -70,20 +72,19 @@ def write_batch(
     name: str,
     duplex: bool = True,
     processes: int = 0,
+    before: Callable[[], None] = lambda: None,
 ) -> Batch:
     """Make all letters and write them to ``path`` (a ZIP) with manifests and checksums; ``path`` with
     ``.sha256`` behind its name holds the archive's own.
 
     ``name`` stands in the manifest. ``duplex`` says that sheets are printed on both sides. ``processes`` is
     how many make the letters, 0 for this one alone, which is faster up to some hundred letters. An archive
-    that is there already is never overwritten: ``Conflict``. On return both files are on the disk.
+    that is there already is never overwritten: ``Conflict``. ``before`` is called when all is made and
+    nothing is there yet; what it raises leaves nothing. On return both files are on the disk.
     """
     if not _NAME.fullmatch(name):
         raise BadInput("a batch is named with up to 64 letters, digits, dots and dashes")
-    sums = path.with_name(f"{path.name}.sha256")
-    for one in (path, sums):
-        if one.exists():
-            raise Conflict(f"{one.name} exists already", advice="Name a new file: no batch is overwritten.")
+    sums = require_new(path)
     once = _Once(letters)
     with _on_disk(path), _Draft(path) as archive, _Draft(sums) as beside:
         printed, unprintable = _fill(archive.file, make_all(once, renderer, processes), name, duplex=duplex)
@@ -92,6 +93,7 @@ def write_batch(
             raise NothingPrinted(set_aside)
         digest = archive.digest()
         beside.file.write(manifest.checksums([(digest, path.name)]))
+        before()
         beside.publish()
         try:
             archive.publish()
@@ -99,6 +101,21 @@ def write_batch(
             sums.unlink(missing_ok=True)
             raise
     return Batch(path, sums, digest, Totals.of(printed), printed, set_aside)
+
+
+def require_new(path: Path) -> Path:
+    """Refuse a place at which no archive can be written; returns that of its checksum."""
+    sums = path.with_name(f"{path.name}.sha256")
+    for one in (path, sums):
+        if one.exists():
+            raise Conflict(f"{one.name} exists already", advice="Name a new file: no batch is overwritten.")
+    with _on_disk(path):
+        folder = path.absolute().parent
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return sums
 
 
 @contextmanager
@@ -203,7 +220,9 @@ class _Draft:
             os.link(self._name, self._path)
         except FileExistsError:
             raise Conflict(f"{self._path.name} exists already", advice="Name a new file.") from None
-        folder = os.open(self._path.absolute().parent, os.O_RDONLY)
-        with suppress(OSError):  # Not every file system can.
-            os.fsync(folder)
-        os.close(folder)
+        with suppress(OSError):  # Not every file system can. From here on the file is there.
+            folder = os.open(self._path.absolute().parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)

@@ -30,6 +30,8 @@ from notifier.rendering.lines import clean
 from notifier.rendering.sandbox import all_named
 
 REFERENCE = re.compile(r"[0-9A-F]{16}")
+_SURELY = re.compile("[ -~\u00a0-\u017f]{0,22}")
+"""A line that fits any window, in characters that are in the fonts."""
 _ORGANISATION = "account"
 """The variant whose reader is written to as a contact of an organisation."""
 
@@ -99,6 +101,20 @@ class LetterRenderer:
             raise Unprintable(wrong)
         made = self._set(letter, content, where, form)
         return Made(made.pdf, made.pages, form, where.country, where.findings)
+
+    def objections(self, letter: Letter) -> list[Finding]:
+        """List what keeps a letter from being printed, as far as its address tells: cheap enough for all.
+        A page is set only where a line of the address is long, or of unusual characters; what is wrong with
+        the text of one reader, ``make`` finds.
+        """
+        content, where, form = self._laid_out(letter)
+        found = [finding for finding in where.findings if finding.code not in ADVICE]
+        if not found and not all(_SURELY.fullmatch(line) for line in where.lines):
+            try:
+                self._set(letter, content, where, form)
+            except Unprintable as refused:
+                found += refused.findings
+        return found
 
     def check(self, letter: Letter) -> list[Finding]:
         """Return what stands against printing this letter, and what deserves a look (``ADVICE``)."""

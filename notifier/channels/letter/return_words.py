@@ -15,14 +15,15 @@ from notifier.errors import BadInput
 
 FIELDS = ("reference", "status", "date", "reason", "carrier_id")
 KINDS = {
-    "printed": ReceiptKind.DELAYED,
+    "printed": ReceiptKind.ACCEPTED,
     "dispatched": ReceiptKind.ACCEPTED,
     "delivered": ReceiptKind.DELIVERED,
     "returned": ReceiptKind.BOUNCED,
     "failed": ReceiptKind.BOUNCED,
 }
-"""What each status means. Printed paper is on nobody's way yet; a posted letter was taken over by the post,
-and that it arrived is only said where the post itself says so (registered mail)."""
+"""What each status means. Printed, the mail house has it; posted, the post has it: either way it was taken
+over, and the receipt's reason says how far it came. That it arrived is only said where the post itself says
+so (registered mail)."""
 USED_ALL_THE_SAME = frozenset(("date-unreadable",))
 """Faults of one cell without which the row still counts."""
 
@@ -73,9 +74,11 @@ def status(text: str, own: Mapping[str, str]) -> str:
 
 
 def reason(text: str, meaning: str) -> str:
-    """Return our classification of a return; what the text does not tell is ``returned``."""
+    """Return our classification of a return; what the text does not tell is ``returned``. Of a letter that
+    was taken over it says how far it has come: ``printed`` or ``dispatched``.
+    """
     if meaning != "returned":
-        return "about-us" if meaning == "failed" else ""
+        return {"failed": "about-us", "delivered": ""}.get(meaning, meaning)
     said = folded(text)
     phrases: dict[str, list[str]] = _data()["reason"]
     return next(
