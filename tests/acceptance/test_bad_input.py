@@ -205,6 +205,22 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     "operators logout": [("../alice",)],
     "operators retire": [("mallory", *ALICE), ("alice", *ALICE)],
     "serve": [("--port", "99999"), ("--host", "no.such.host.invalid")],
+    "letters batch": [
+        ("X/1/A1", "--out", "{home}/new.zip", *ALICE),
+        (DRAFT, "--out", "{home}/new.zip", *ALICE),
+        (DRAFT, "--out", "{people}", *ALICE),
+        (DRAFT, "--out", "{home}/new.zip", *ALICE, "--most", "0"),
+    ],
+    "letters returns": [
+        ("{home}/missing.csv", *ALICE),
+        ("{people}", *ALICE),
+        ("{binary}", *ALICE),
+        ("{empty}", *ALICE),
+        ("{people}", *ALICE, "--map", "reference"),
+        ("{people}", *ALICE, "--map", "reference=Number", "--map", "status=Nowhere"),
+        ("{people}", *ALICE, "--status", "x=eaten"),
+        ("{people}", *ALICE, "--zone", "Nowhere/Land"),
+    ],
     "letters preview": [
         ("X/1/A1", "--out", "{home}/new.pdf"),
         (DRAFT, "--out", "{home}/new.pdf"),
