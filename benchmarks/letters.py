@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +20,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from incidents.migrations import upgrade
 from notifier.channels.letter import Letter, LetterRenderer, Sender
 from notifier.channels.letter.batch import write_batch
 from notifier.customers.values import PostalAddress
 from notifier.notices import Person
+from notifier.store import Store
+from tests.audiences import Someone
+from tests.mailhouse import waiting_desk
 
 FACTS = json.loads((Path(__file__).parents[1] / "tests" / "data" / "notice-facts.json").read_text())
 SENDER = Sender("Example Company", PostalAddress("1 Example Road", "50667", "Köln", "", "DE"))
@@ -106,6 +113,40 @@ def batch(count: int, processes: int) -> Callable[[], None]:
     return act
 
 
+def command(count: int) -> Callable[[Path], Callable[[], None]]:
+    """Return what prepares an installation whose letters wait, and then the act of printing them all with
+    ``notifier letters batch``: leases, attempts, pages, archive, trail.
+    """
+    people = [
+        Someone(f"Mia Muster {number}", f"p{number}@mail.test", locale="en", street=f"Musterstraße {number}")
+        for number in range(count)
+    ]
+
+    def prepare(folder: Path) -> Callable[[], None]:
+        url = f"sqlite+aiosqlite:///{folder}/store.db"
+        asyncio.run(_tables(url))
+        desk, code = waiting_desk(url, folder, people)
+        words = ["--home", str(desk.home), "letters", "batch", code, "--operator", "alice"]
+
+        def act() -> None:
+            subprocess.run(
+                [sys.executable, "-m", "incidents", *words, "--out", str(folder / "batch.zip")],
+                env={**os.environ, "NOTIFIER_STORE__URL": url},
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+
+        return act
+
+    return prepare
+
+
+async def _tables(url: str) -> None:
+    store = Store.open(url, origin="notices.example.com/audit")
+    await upgrade(store.engine)
+    await store.close()
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -117,6 +158,9 @@ def main() -> None:
         measure("batch, this process", count, batch(count, 0)),
         measure("batch, 2 processes", count, batch(count, 2)),
     ]
+    with tempfile.TemporaryDirectory() as folder:
+        act = command(count)(Path(folder))
+        figures.append(measure("`notifier letters batch`, the whole command", count, act))
     cores = os.cpu_count()
     print(
         f"{count:,} letters of two pages, six languages, Python {platform.python_version()}, {cores} cores\n"

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from notifier.announcements import announcement
+from notifier.audit.log_key import LogKey
 from notifier.channels.letter import LetterRenderer, Sender
 from notifier.channels.receipts import Receipt
 from notifier.customers.values import PostalAddress
 from notifier.letters.printing import MOST, PrintRun, Run
 from notifier.letters.returning import Told, take_returns
 from notifier.settings import SendingSettings
-from tests.journeys import INLINE, Journey
+from notifier.testing import FakeClock
+from tests.audiences import Someone
+from tests.desk import Desk
+from tests.journeys import INLINE, Journey, journey
 
 SENDER = Sender("Example Company", PostalAddress("1 Example Road", "50667", "Köln", "", "DE"))
 RENDERER = LetterRenderer(SENDER)
 SENDING = SendingSettings(quarantine_seconds=60)
+
+
+CONFIGURATION = """
+[letter]
+sender_name = "Example Company"
+sender_street = "1 Example Road"
+sender_postal_code = "50667"
+sender_city = "Köln"
+[sending]
+quarantine_seconds = 0
+"""
+
+
+def waiting_desk(url: str, folder: Path, people: Sequence[Someone]) -> tuple[Desk, str]:
+    """Return the desk of an installation whose letters to ``people`` wait, and the announcement's code."""
+    desk = Desk(folder / "home", url)
+    desk.file("notifier.toml", CONFIGURATION)
+    LogKey.generate("notices.example.com/audit").save(desk.home / "keys")
+
+    async def prepare() -> str:
+        async with desk.store() as store:
+            made = await journey(store, desk.keys, FakeClock(), desk.home, people, "letter:always")
+            await made.escalation.round()
+            async with store.read() as tx:
+                return str(await tx.scalar("SELECT code FROM announcement"))
+
+    return desk, asyncio.run(prepare())
 
 
 async def printing(

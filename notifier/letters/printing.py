@@ -37,6 +37,7 @@ from notifier.letters import waiting
 from notifier.letters.content import Kept
 from notifier.letters.leases import Leases
 from notifier.letters.outcomes import INCOMPLETE, Opened, Outcomes
+from notifier.receipts.taking import settle_pending
 from notifier.settings import SendingSettings
 from notifier.store import Store
 
@@ -93,6 +94,7 @@ class PrintRun:
     ) -> None:
         """``name`` is the batch's. With ``divert`` all letters bear that address: a drill's reach nobody."""
         self._store = store
+        self._keys = keys
         self._settings = settings
         self._about = about
         self._renderer = renderer
@@ -137,6 +139,7 @@ class PrintRun:
     async def _open(self, most: int) -> None:
         """Lease what is ready and open the attempts: from here on it may be printed."""
         while len(self._opened) < most and (lease := await self._leases.claim()) is not None:
+            await self._hear()
             ids = await self._loader.due(lease, self._now())
             wanted = ids[: most - len(self._opened)]
             for start in range(0, len(wanted), _TOGETHER):
@@ -151,6 +154,12 @@ class PrintRun:
             raise Refused(
                 f"no letter of {self._about.code} can be printed now", advice=_why_none(left, str(control))
             )
+
+    async def _hear(self) -> None:
+        """Let what the mail house said of letters that were still open count: those are not printed again."""
+        async with self._store.begin() as tx:
+            while await settle_pending(tx, self._keys):
+                pass
 
     async def _open_some(self, lease: Lease, ids: Sequence[int]) -> bool:
         """Open the attempts of some letters; false once the announcement is paused or cancelled."""

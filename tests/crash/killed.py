@@ -16,6 +16,7 @@ from typing import Any
 from incidents import building
 from incidents.app import main
 from notifier.audit.high_water import HighWater
+from notifier.channels.letter import batch as archive
 from notifier.engine import batches, schedule, sending
 from notifier.engine.spill import Spill
 from notifier.store import Store, Transaction
@@ -103,13 +104,24 @@ RELEASE_MOMENTS = {
 }
 
 
+LETTER_MOMENTS = {
+    "after-claim": lambda: _after(batches, "claim"),
+    "after-opening": _after_opening,
+    "pages-set-not-published": lambda: _before(archive._Draft, "publish"),
+    "published-not-closed": _before_closing,
+    "before-giving-back": lambda: _before(batches, "give_back"),
+    "after-giving-back": lambda: _after(batches, "give_back"),
+}
+"""Steps of printing letters."""
+
+
 def arrange(moment: str) -> None:
     """Arrange the death at ``moment``."""
     if moment.startswith("commit:"):
         _, number, when = moment.split(":")
         around_commit(int(number), when)
     else:
-        (MOMENTS | RELEASE_MOMENTS)[moment]()
+        (MOMENTS | RELEASE_MOMENTS | LETTER_MOMENTS)[moment]()
 
 
 if __name__ == "__main__":

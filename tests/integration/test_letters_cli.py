@@ -1,0 +1,60 @@
+"""``notifier letters batch`` and ``returns`` as an operator uses them, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.audiences import Someone
+from tests.desk import Desk
+from tests.mailhouse import manifest, waiting_desk
+
+PEOPLE = [Someone(f"Anna Albrecht {n}", f"p{n}@mail.test", street=f"Weg {n}") for n in range(3)]
+
+
+@pytest.fixture
+def waits(store_url: str, tmp_path: Path) -> tuple[Desk, str]:
+    """An installation whose letters wait."""
+    return waiting_desk(store_url, tmp_path, PEOPLE)
+
+
+def test_letters_are_printed_and_come_back(waits: tuple[Desk, str], tmp_path: Path) -> None:
+    """From the hold that asks for them to the mail house's file, with a bad row in it."""
+    desk, code = waits
+    assert "letters wait to be printed" in desk.say("announcements", "status", code)[1]
+    made = desk.acts("letters", "batch", code, "--out", str(tmp_path / "a.zip"), "--workers", "0")
+    assert (made["totals"]["letters"], made["waiting"]) == (3, 0)
+    assert (tmp_path / "a.zip").stat().st_mode & 0o777 == 0o600
+    assert desk.ask("announcements", "holds") == []
+    first, second, _ = [one["reference"] for one in manifest(tmp_path / "a.zip")]
+    file = desk.file(
+        "back.csv", f"Ref,Code\n{first},Z1\n{second},returned\nnonsense,Z1\nFFFF-FFFF-FFFF-FFFF,returned\n"
+    )
+    words = (
+        "letters",
+        "returns",
+        file,
+        "--operator",
+        "alice",
+        "--status",
+        "Z1=printed",
+        "--map",
+        "status=Code",
+    )
+    exit_code, said = desk.say(*words)
+    assert exit_code == 3, said
+    for part in ("4 rows read", "2 new", "reference-unreadable", "notifier receipts parked"):
+        assert part in said
+    assert "0 new, 3 known before" in desk.say(*words)[1]
+
+
+def test_who_prints_must_prove_it(waits: tuple[Desk, str], tmp_path: Path) -> None:
+    """Nobody unknown prints anything."""
+    desk, code = waits
+    out = str(tmp_path / "a.zip")
+    exit_code, said = desk.say(
+        "letters", "batch", code, "--out", out, "--operator", "mallory", typed="x\n1\n"
+    )
+    assert exit_code == 1, said
+    assert not (tmp_path / "a.zip").exists()
