@@ -121,7 +121,11 @@ def _add_check_page(
 async def _typed(request: Request) -> str:
     """Return the form's one field; a body that is no form has an empty one."""
     body = await bounded(request, _LONGEST_FORM, "The form is too long.")
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=5, encoding="utf-8", errors="replace")
+    text = body.decode("utf-8", "replace")
+    try:
+        fields = parse_qs(text, max_num_fields=5, encoding="utf-8", errors="replace")
+    except ValueError:
+        raise HTTPException(400, "The form has too many fields.") from None
     return fields.get("reference", [""])[0]
 
 
