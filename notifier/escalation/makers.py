@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from notifier.preflight.banners import Banners
 from notifier.preflight.making import INVENTED_REFERENCE, Recipe
 from notifier.preflight.readers import Reader
 from notifier.rendering import SmsRenderer
@@ -62,3 +63,24 @@ def letter_maker(recipe: Recipe) -> StepMaker:
     from notifier.letters.making import LetterMaker  # noqa: PLC0415
 
     return LetterMaker(recipe)
+
+
+class BannerMaker:
+    """Banners, as the words that are shown to whoever signs in to the reader's own account."""
+
+    addressed = False
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._banners = Banners(recipe)
+
+    def locale(self, wanted: str) -> str:
+        """Return the best language that the e-mail's words and the facts have."""
+        return self._banners.locale(wanted)
+
+    def sample(self, locale: str, variant: str) -> bytes:
+        """Return what is shown to an invented reader."""
+        return self._banners.invented(locale, variant).encoded()
+
+    def content(self, reader: Reader, reference: str) -> bytes:
+        """Return what is shown to a reader."""
+        return self._banners.shown(reader.locale, reader.person, reference).encoded()

@@ -9,7 +9,7 @@ from notifier import notices
 from notifier.announcements import Announcement, canonical_digest
 from notifier.errors import BadInput, Refused
 from notifier.escalation.candidates import Asked, Candidate
-from notifier.escalation.makers import StepMaker, TextMaker, letter_maker
+from notifier.escalation.makers import BannerMaker, StepMaker, TextMaker, letter_maker
 from notifier.escalation.taking import Notice
 from notifier.keys import Keys
 from notifier.preflight.making import Maker, Recipe, new_dictionary
@@ -20,7 +20,11 @@ from notifier.rendering import MissingVariables
 from notifier.settings import Settings
 from notifier.store import Store
 
-_MAKERS: dict[str, Callable[[Recipe], StepMaker]] = {"sms": TextMaker, "letter": letter_maker}
+_MAKERS: dict[str, Callable[[Recipe], StepMaker]] = {
+    "sms": TextMaker,
+    "banner": BannerMaker,
+    "letter": letter_maker,
+}
 
 
 class Workbench:
