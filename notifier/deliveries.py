@@ -11,6 +11,7 @@
     planned | deferred | unknown ──▶ suppressed
     planned | deferred ──▶ cancelled
     all but handing-over, once handed over ──receipt──▶ delivered | bounced
+    planned (a banner) ──served──▶ accepted ──seen──▶ delivered
 
 The store's statements name these states in their WHERE clauses; a stateful test holds each move that they
 make against ``after``.
@@ -57,6 +58,8 @@ class Happening(StrEnum):
     """A receipt says that a hand-over was accepted whose answer was lost."""
     DELIVERED = "delivered"
     BOUNCED = "bounced"
+    SERVED = "served"
+    """A banner was given to the application that shows it."""
 
 
 WAITING = frozenset({State.PLANNED, State.DEFERRED, State.UNKNOWN})
@@ -85,6 +88,7 @@ _MOVES: dict[tuple[State, Happening], State] = (
         (State.HANDING_OVER, Happening.EXPIRE): State.EXPIRED,
         (State.UNKNOWN, Happening.HOLD): State.HELD,
         (State.HELD, Happening.AGAIN): State.PLANNED,
+        (State.PLANNED, Happening.SERVED): State.ACCEPTED,
     }
     | {(state, Happening.TAKEN): State.ACCEPTED for state in UNSETTLED}
     | {(state, Happening.SUPPRESS): State.SUPPRESSED for state in WAITING}

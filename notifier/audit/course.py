@@ -35,6 +35,18 @@ _PHASES: dict[str, str] = {
 _MAY_FOLLOW = {"released": {""}, "cancelled": {"", "released"}, "closed": {"released"}}
 _CONTROLS = {AuditAction.ANNOUNCEMENT_PAUSED: True, AuditAction.ANNOUNCEMENT_RESUMED: False}
 _HOLDS = frozenset({AuditAction.HOLD_OPENED, AuditAction.HOLD_TAKEN, AuditAction.HOLD_ENDED})
+_SEEN = frozenset(
+    {
+        AuditAction.RECEIPT_TAKEN,
+        AuditAction.BANNER_SERVED,
+        AuditAction.BANNER_VISIBLE,
+        AuditAction.BANNER_OPENED,
+        AuditAction.BANNER_ACKNOWLEDGED,
+        AuditAction.BANNER_SNOOZED,
+        AuditAction.BANNER_DISMISSED,
+    }
+)
+"""What tells afterwards of a notice that it arrived, or did not: its state moves where it says so."""
 _AT_ONCE = 4096
 _FIRST = 0
 
@@ -127,8 +139,8 @@ class Course:
             return
         if action in _STATES or action == AuditAction.DELIVERY_SETTLED:
             self._delivery(action, facts)
-        elif action == AuditAction.RECEIPT_TAKEN:
-            self._receipt(action, facts)
+        elif action in _SEEN:
+            self._seen(action, facts)
         elif action in _HOLDS:
             self._hold(action, facts)
         elif action in _PHASES:
@@ -171,7 +183,7 @@ class Course:
         if len(self._heard) >= _AT_ONCE:
             self._keep()
 
-    def _receipt(self, action: str, facts: Facts) -> None:
+    def _seen(self, action: str, facts: Facts) -> None:
         if became := _text(facts.get("became")):
             self._delivery(action, {**facts, "outcome": became})
             # Cancelled together with others, whose number alone is on record.

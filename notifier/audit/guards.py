@@ -15,6 +15,7 @@ APPEND_ONLY = {
     "attempt": "id",
     "receipt": "id",
     "acknowledgement": "id",
+    "banner_event": "id",
     "skipped_step": "member_id, announcement_id, step",
     "audience": "id",
     "audience_member": "id",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from notifier.audit import checks, ends, said, steps
+from notifier.audit import banners, checks, ends, said, steps
 from notifier.audit.course import Course
 from notifier.audit.high_water import HighWater
 from notifier.audit.note import Checkpoint, Verifier
@@ -53,6 +53,7 @@ async def verify(
             await checks.guards(tx, report)
             await checks.attempts(tx, report)
             await checks.receipts(tx, report)
+            await banners.banners(tx, report)
             await checks.acknowledgements(tx, report)
             await checks.commitments(tx, report, replay.kept)
             await ends.deliveries(tx, report, course)

@@ -160,7 +160,7 @@ async def still(tx: Transaction, step: Asked, ids: Sequence[int]) -> set[int]:
 
 def _query(step: Asked) -> str:
     if step.channel == "banner":
-        chosen, why = "NULL", "''"
+        chosen, why = "CAST(NULL AS bigint)", "''"
     else:
         mandatory = step.announcement.kind == MANDATORY_KIND
         legal = LegalClass.MANDATORY if mandatory else LegalClass.VOLUNTARY

@@ -27,8 +27,8 @@ from notifier.rendering.sandbox import Sandbox, all_named
 from notifier.rendering.wording import Speaker, Words
 
 UNSPOKEN = frozenset({"health", "location", "photos"})
-"""Kinds of data that neither title nor summary names, since naming them is what harms. Of a password or card the
-summary may speak: to change or block it is what the reader does first.
+"""Kinds of data that neither title nor summary names, since naming them is what harms. Of a password or card
+the summary may speak: to change or block it is what the reader does first.
 """
 _SHORT = 4
 """Words of a label that are no longer say nothing by themselves."""

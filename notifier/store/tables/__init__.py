@@ -30,6 +30,7 @@ from notifier.store.tables.audit import (
     LogState,
     LogTile,
 )
+from notifier.store.tables.banners import BannerEventRow, BannerReading
 from notifier.store.tables.customers import (
     Account,
     AccountContact,
@@ -66,6 +67,8 @@ __all__ = [
     "AudienceMember",
     "AuditEvent",
     "AuditPending",
+    "BannerEventRow",
+    "BannerReading",
     "BarredPoint",
     "ContactPoint",
     "Customer",
