@@ -20,6 +20,7 @@ from notifier.announcements import from_json
 from notifier.audit.disclosures import proven
 from notifier.audit.entry import Disclosure
 from notifier.audit.listing import Placed, by_ids
+from notifier.banners.history import BannerTold, events_of
 from notifier.channels.email.message import with_date
 from notifier.clock import from_instant
 from notifier.engine.attempts import RESPONSE_CONTEXT
@@ -58,7 +59,7 @@ class AttemptTold:
 @dataclass(frozen=True, slots=True)
 class DeliveryTold:
     """One notice to one contact point. ``message`` are its exact bytes, an e-mail's with Date once it was
-    handed over;
+    handed over: an e-mail, a text, what a letter's pages are made from, or what a banner shows;
     ``intact``: whether they have the digest that was approved; both ``None`` once the person is erased.
     Bytes that cannot be opened are ``None`` and not intact.
     """
@@ -76,6 +77,8 @@ class DeliveryTold:
     attempts: tuple[AttemptTold, ...]
     receipts: tuple[ReceiptTold, ...] = ()
     acknowledgements: tuple[AcknowledgementTold, ...] = ()
+    shown: tuple[BannerTold, ...] = ()
+    """What became of a banner on the reader's pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,7 @@ async def _delivery(tx: Transaction, reader: _Reader, row: Row[Any]) -> Delivery
         ),
         receipts=tuple(await receipts_of(tx, reader.subject, row.id)),
         acknowledgements=await acknowledgements_of(tx, reader.subject, row.id),
+        shown=tuple(await events_of(tx, reader.subject, row.id)) if row.channel == "banner" else (),
     )
 
 
@@ -326,4 +330,6 @@ def unreadable(memberships: Sequence[Membership]) -> int:
     told = deliveries(memberships)
     notices_lost = sum(one.message is None and one.intact is False for one in told)
     answers = [one.unreadable for delivery in told for one in delivery.attempts]
-    return notices_lost + sum(answers) + sum(one.unreadable for each in told for one in each.receipts)
+    reports = [one.unreadable for each in told for one in each.receipts]
+    events = [one.unreadable for each in told for one in each.shown]
+    return notices_lost + sum(answers) + sum(reports) + sum(events)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +14,8 @@ from rich.markup import escape
 from notifier.acknowledgements import AcknowledgementTold
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
-from notifier.cli import Application, application, err, out, run
+from notifier.banners.history import BannerTold
+from notifier.cli import Application, application, err, notice_text, out, run
 from notifier.cli.audit import known_reference
 from notifier.cli.files import write_new
 from notifier.cli.identity import identify
@@ -219,42 +217,29 @@ def _print_announcement(one: AnnouncementTold) -> None:
 
 def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
     nobody = "(erased)" if one.intact is None else "(unreadable)"
+    whom = "" if one.channel == "banner" else f" to {escape(one.recipient) or nobody}"
     out.print(
-        f"    {grouped(one.reference)} by {one.channel} to {escape(one.recipient) or nobody}: "
+        f"    {grouped(one.reference)} by {one.channel}{whom}: "
         f"[bold]{one.state}[/] since {_moment(one.changed_at)}"
     )
     if one.message is not None:
         fits = "the approved digest" if one.intact else "[bold red]NOT the approved digest[/]"
-        size = f"{len(one.message)} bytes in {one.locale} with {fits}"
-        if one.channel == "email":
-            _print_email(one, size, text=text)
-        else:
-            out.print(f"      {size}")
-            if text:
-                _print_lines(one.message.decode("utf-8", "replace"))
+        if head := notice_text.headed(one):
+            _say(f"      {head}")
+        out.print(f"      {notice_text.dated(one)}; {len(one.message)} bytes in {one.locale} with {fits}")
+        for line in notice_text.lines(one) if text else ():
+            _say(f"      | {line}")
     elif one.intact is False:
         out.print("      [bold red](unreadable)[/]: the notice cannot be opened with this person's key")
     for attempt in one.attempts:
         _print_attempt(attempt)
     for receipt in one.receipts:
         _print_receipt(receipt)
+    for shown in one.shown:
+        _say(f"      {_moment(shown.at)} {notice_text.happened(shown)}")
+        _say(f"         {_entry(shown, 'this session')}")
     for acknowledgement in one.acknowledgements:
         _print_acknowledgement(acknowledgement)
-
-
-def _print_email(one: DeliveryTold, size: str, *, text: bool) -> None:
-    message = _parsed(one.message or b"")
-    _say(f"      subject: {message['Subject']}")
-    date = message["Date"] if one.handed_over else "not handed over yet"
-    out.print(f"      date: {date}; {size}")
-    if text:
-        body = message.get_body(("plain",))
-        _print_lines(str(body.get_content()) if body else "")
-
-
-def _print_lines(text: str) -> None:
-    for line in text.splitlines():
-        _say(f"      | {line}")
 
 
 def _print_attempt(one: AttemptTold) -> None:
@@ -285,7 +270,7 @@ def _print_acknowledgement(one: AcknowledgementTold) -> None:
     _say(f"         {_entry(one, 'this person')}")
 
 
-def _entry(one: AttemptTold | ReceiptTold | AcknowledgementTold, what: str) -> str:
+def _entry(one: AttemptTold | ReceiptTold | AcknowledgementTold | BannerTold, what: str) -> str:
     place = "waits for its place" if one.leaf_index is None else f"place {one.leaf_index}"
     covered = f", in the checkpoint of {one.checkpoint}" if one.checkpoint else ""
     proof = {
@@ -294,10 +279,6 @@ def _entry(one: AttemptTold | ReceiptTold | AcknowledgementTold, what: str) -> s
         None: "discloses nothing",
     }[one.proven]
     return f"audit entry {one.entry} {place}{covered}; it {proof}"
-
-
-def _parsed(message: bytes) -> EmailMessage:
-    return message_from_bytes(message, policy=SMTPUTF8)
 
 
 def _say(line: str) -> None:
