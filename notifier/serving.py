@@ -46,7 +46,8 @@ class Service:
     def __init__(self, sender: Sender | None) -> None:
         self._sender = sender
         self._sending: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
+        self.stopping = asyncio.Event()
+        """Set once it ends: what would go on answering for hours ends then."""
         self._started = asyncio.Event()
 
     def worker_state(self) -> WorkerState:
@@ -55,7 +56,7 @@ class Service:
             return "none"
         if self._sending is None or self._sending.done():
             return "stopped"
-        if self._stop.is_set():
+        if self.stopping.is_set():
             return "draining"
         if self._sender.trouble:
             return "troubled"
@@ -63,7 +64,7 @@ class Service:
 
     def stop(self) -> None:
         """Let it end as a signal does."""
-        self._stop.set()
+        self.stopping.set()
 
     async def run(self, web: ASGIApp, listening: socket.socket, trusted_proxies: Sequence[str]) -> None:
         """Serve until SIGTERM or SIGINT, then drain: the pages answer for as long as the worker works.
@@ -83,7 +84,7 @@ class Service:
         self._hear_signals()
         answering = asyncio.create_task(server.serve(sockets=[listening]))
         self._sending = asyncio.create_task(self._send())
-        ending = (answering, self._sending, asyncio.create_task(self._stop.wait()))
+        ending = (answering, self._sending, asyncio.create_task(self.stopping.wait()))
         starting = asyncio.create_task(self._started.wait())
         await asyncio.wait((*ending, starting), return_when=asyncio.FIRST_COMPLETED)
         if self._started.is_set():
@@ -91,7 +92,7 @@ class Service:
             _log.info("service.listening", url=url(listening), worker=self._sender is not None)
         await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
         starting.cancel()
-        self._stop.set()
+        self.stopping.set()
         with suppress(Exception):
             # What went wrong is raised below, once the other part has ended too.
             await self._sending
@@ -103,16 +104,16 @@ class Service:
     async def _send(self) -> None:
         if self._sender is None:
             self._started.set()
-            await self._stop.wait()
+            await self.stopping.wait()
         else:
-            await self._sender.run(self._stop, self._started)
+            await self._sender.run(self.stopping, self._started)
 
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
 
         def heard(name: str) -> None:
             _log.info("service.draining", signal=name)
-            self._stop.set()
+            self.stopping.set()
             for one in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(one)
 

@@ -14,12 +14,14 @@ REMIND_AFTER = 48
 
 
 def usual_steps(settings: Settings) -> tuple[Step, ...]:
-    """Return the steps for the channels that are set up: a reminder to those who have not acknowledged, where
-    that can be done; a text to those whom e-mail did not reach; then a letter to those whom that did not
-    reach either.
+    """Return the steps for the channels that are set up: a banner for everybody; a reminder to those who have
+    not acknowledged, where that can be done; a text to those whom e-mail did not reach; then a letter to
+    those whom that did not reach either.
     """
     made = []
-    if settings.organisation.notices_url:
+    if settings.banner.keys:
+        made.append("banner:always")
+    if settings.banner.keys or settings.organisation.notices_url:
         made.append(f"email:unacknowledged:{REMIND_AFTER}")
     letters = bool(settings.letter.sender_city)
     if (settings.sms.provider or settings.drill) and letters:

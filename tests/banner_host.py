@@ -144,9 +144,10 @@ class Hosting:
 
 
 @asynccontextmanager
-async def hosting(**options: Any) -> AsyncIterator[Hosting]:
-    """Serve the host on loopback."""
+async def hosting(desk: Any = None, **options: Any) -> AsyncIterator[Hosting]:
+    """Serve the host on loopback; ``desk`` is a repository in place of the one in memory."""
     made = Hosting()
+    made.desk = desk or made.desk
     service = Service(None)
     with listen("127.0.0.1", 0) as listening:
         made.address = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -43,7 +43,7 @@ def serve(
             )
             inlets = Inlets(installed.settings, keys, store)
             shelf = Shelf(store, [settings.home / "templates"], settings.organisation.default_locale)
-            pages = build(settings, store, keys, service.worker_state, shelf.listed)
+            pages = build(settings, store, keys, service.worker_state, shelf.listed, stop=service.stopping)
             add_substitute_routes(pages, shelf, store.clock)
             inlets.add_routes(pages)
             with listen(host or web.host, web.port if port < 0 else port) as listening:

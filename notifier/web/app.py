@@ -5,6 +5,7 @@ Nobody signs in.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,10 +16,14 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from notifier.audit.published import published
+from notifier.banners import StoreBanners
+from notifier.channels.banner.token import Tokens
 from notifier.keys import Keys
 from notifier.references import read_reference
 from notifier.settings import Settings
 from notifier.store import Store
+from notifier.web.banner import add_banner_routes
+from notifier.web.banner.stream import Streams
 from notifier.web.body import bounded
 from notifier.web.current import Also, CurrentAnnouncements
 from notifier.web.health import WorkerState, look
@@ -39,9 +44,11 @@ def build(
     keys: Keys,
     worker: Callable[[], WorkerState],
     also: Also | None = None,
+    *,
+    stop: asyncio.Event | None = None,
 ) -> FastAPI:
     """Put the application together. ``worker`` tells how the sending part of this process is, ``also`` what
-    is listed as out now beside announcements.
+    is listed as out now beside announcements; with ``stop`` the streams of changes end.
     """
     # No route describes the application to strangers.
     app = FastAPI(title="notifier", docs_url=None, redoc_url=None, openapi_url=None)
@@ -49,6 +56,8 @@ def build(
     _add_machine_routes(app, store, worker)
     _add_check_page(app, settings, store, keys, pages, also=also)
     add_notice_pages(app, settings, store, keys, pages)
+    if settings.banner.keys:
+        _add_banner(app, settings, store, keys, stop)
     app.add_exception_handler(HTTPException, _plainly)
     app.add_middleware(Protection, content_policy=policy([pages.style_hash]), clock=store.clock)
     return app
@@ -70,6 +79,22 @@ def _add_machine_routes(app: FastAPI, store: Store, worker: Callable[[], WorkerS
         if note is None:
             raise HTTPException(404, "The log has no checkpoint yet.")
         return PlainTextResponse(note)
+
+
+def _add_banner(
+    app: FastAPI, settings: Settings, store: Store, keys: Keys, stop: asyncio.Event | None
+) -> None:
+    add_banner_routes(
+        app,
+        StoreBanners(store, keys),
+        Tokens.load(settings.banner, store.clock),
+        clock=store.clock,
+        organisation=settings.organisation,
+        drill=settings.drill,
+        origins=settings.banner.origins,
+        per_minute=settings.banner.requests_per_minute,
+        streams=Streams(stop=stop),
+    )
 
 
 def _add_check_page(

@@ -337,6 +337,17 @@ async def test_a_stream_tells_of_changes_until_the_token_ends(clock: FakeClock) 
     assert not streams.full("A")
 
 
+async def test_a_stream_ends_when_the_service_does(clock: FakeClock) -> None:
+    """At once, and frees what it held; the page asks again by itself."""
+    desk, stop = Desk(clock), asyncio.Event()
+    following = Streams(stop=stop).follow("A", desk.changes("A"), clock, clock.now() + timedelta(minutes=10))
+    assert await anext(following) == OPENED
+    rest = asyncio.ensure_future(anext(following, b"ended"))
+    stop.set()
+    assert await rest == b"ended"
+    assert desk.listeners("A") == 0
+
+
 async def test_a_stream_ends_in_order_when_the_store_fails(clock: FakeClock) -> None:
     """Nothing escapes into the server, the page asks again by itself, and the place is free."""
 

@@ -31,7 +31,9 @@ ALIVE = b": alive\n\n"
 class Streams:
     """Counts what is open, so that no account and no flood can hold every connection."""
 
-    def __init__(self, most: int = 5000, most_each: int = 6) -> None:
+    def __init__(self, most: int = 5000, most_each: int = 6, stop: asyncio.Event | None = None) -> None:
+        """``stop`` ends all that are open: pages ask again by themselves."""
+        self._stop = stop or asyncio.Event()
         self._most = most
         self._most_each = most_each
         self._open: Counter[str] = Counter()
@@ -47,7 +49,7 @@ class Streams:
         self._open[sub] += 1
         try:
             async with aclosing(changes):
-                async for part in _parts(changes, clock, until, beat):
+                async for part in _parts(changes, clock, until, beat, self._stop):
                     yield part
         except (NotifierError, SQLAlchemyError, OSError) as error:
             _log.warning("banner.unheard", kind=type(error).__name__)
@@ -57,13 +59,20 @@ class Streams:
 
 
 async def _parts(
-    changes: AsyncGenerator[None], clock: Clock, until: datetime, beat: timedelta
+    changes: AsyncGenerator[None], clock: Clock, until: datetime, beat: timedelta, stop: asyncio.Event
 ) -> AsyncGenerator[bytes]:
     yield OPENED
     coming = asyncio.ensure_future(anext(changes, False))
+    stopping = asyncio.ensure_future(stop.wait())
     try:
-        while (left := until - clock.now()) > timedelta():
-            await asyncio.wait({coming}, timeout=min(beat, left).total_seconds())
+        while (left := until - clock.now()) > timedelta() and not stop.is_set():
+            await asyncio.wait(
+                {coming, stopping},
+                timeout=min(beat, left).total_seconds(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stop.is_set():
+                return
             if not coming.done():
                 yield ALIVE
                 continue
@@ -72,6 +81,7 @@ async def _parts(
             coming = asyncio.ensure_future(anext(changes, False))
             yield CHANGED
     finally:
+        stopping.cancel()
         coming.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await coming
