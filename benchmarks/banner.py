@@ -1,7 +1,7 @@
 """What reading the banner costs: requests a second and waiting times beside a static file of the same server.
 
 ``python -m benchmarks.banner`` starts one uvicorn process and one process that asks, both on this machine,
-over kept connections. Accounts and notices are in memory: the store's own cost comes on top.
+over kept connections. The notices are those of a released announcement, read from a SQLite store each time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -29,18 +28,24 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from incidents.migrations import upgrade
+from notifier.banners import StoreBanners
 from notifier.channels.banner.keys import TokenKey
-from notifier.channels.banner.notices import BannerEvent, BannerNotice, Reading, Section
-from notifier.channels.banner.repository import Facts
 from notifier.channels.banner.token import Tokens
 from notifier.clock import SystemClock
+from notifier.keys import Keys
 from notifier.serving import listen
 from notifier.settings import Organisation
+from notifier.store import Store
+from notifier.testing import FakeClock
 from notifier.web.banner import add_banner_routes
 from notifier.web.banner.answers import EMPTY
+from tests.audiences import crowd
+from tests.banner_store import shown
 
 SECRET = bytes(range(32))
 ISSUER, AUDIENCE = "https://app.example.com", "https://notices.example.com/banner"
+ORIGIN = "notify.example.com/audit"
 WARM_UP = 0.15
 
 
@@ -55,48 +60,39 @@ class Figure:
     cpu_us: float
 
 
-class Memory:
-    """One account with one notice that has been served already."""
+@dataclass(frozen=True)
+class Released:
+    """A store with a released announcement, and one of the accounts that have its banner."""
 
-    async def notices(self, sub: str, _locale: str) -> Sequence[BannerNotice]:
-        """Return the notice to whom it is for."""
-        return (NOTICE,) if sub == "A-1" else ()
+    url: str
+    keys: Keys
+    account: str
 
-    async def report(
-        self, _sub: str, _reference: str, _event: BannerEvent, _at: datetime, _facts: Facts
-    ) -> bool:
-        """Take anything."""
-        return True
-
-    async def changes(self, _sub: str) -> AsyncGenerator[None]:
-        """Yield nothing."""
-        await asyncio.Event().wait()
-        yield
+    def open(self) -> Store:
+        """Open the store."""
+        return Store.open(self.url, origin=ORIGIN, load_keys=lambda: self.keys)
 
 
-NOTICE = BannerNotice(
-    reference="3F9A-02BC-77D1-E04B",
-    revision=1,
-    severity="critical",
-    locale="en",
-    title="Your e-mail address and password were copied",
-    summary="On 3 March somebody copied sign-in data. Yours was among it. Change your password now.",
-    sections=tuple(
-        Section(f"Part {part}", ("A paragraph of usual length, with two lines of text. " * 3,))
-        for part in range(5)
-    ),
-    reading=Reading(1, served_at=SystemClock().now()),
-)
+async def released(folder: Path, people: int) -> Released:
+    """Release an announcement whose plan has a banner for everybody."""
+    keys, clock = Keys.generate(), FakeClock()
+    url = f"sqlite+aiosqlite:///{folder / 'store.db'}"
+    store = Store.open(url, origin=ORIGIN, clock=clock, load_keys=lambda: keys)
+    await upgrade(store.engine)
+    audience = crowd(people)
+    out = await shown(store, keys, clock, folder, people=tuple(audience))
+    await store.close()
+    return Released(url, keys, out.sub(audience[people // 2]))
 
 
-def application(folder: str, answer_time: timedelta) -> FastAPI:
+def application(folder: str, answer_time: timedelta, world: Released) -> FastAPI:
     """Return a banner beside a folder of files."""
     app = FastAPI()
     clock = SystemClock()
     tokens = Tokens([TokenKey("k", "HS256", SECRET)], issuer=ISSUER, audience=AUDIENCE, clock=clock)
     add_banner_routes(
         app,
-        Memory(),
+        StoreBanners(world.open(), world.keys),
         tokens,
         clock=clock,
         organisation=Organisation(),
@@ -107,10 +103,12 @@ def application(folder: str, answer_time: timedelta) -> FastAPI:
     return app
 
 
-def serve(listening: socket.socket, folder: str, milliseconds: int, told: Connection) -> None:
+def serve(
+    listening: socket.socket, folder: str, milliseconds: int, told: Connection, world: Released
+) -> None:
     """Run the server; say what CPU it has used whenever asked."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    app = application(folder, timedelta(milliseconds=milliseconds))
+    app = application(folder, timedelta(milliseconds=milliseconds), world)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -170,24 +168,25 @@ def token(sub: str) -> str:
     return jwt.encode(claims, SECRET, "HS256", headers={"kid": "k"})
 
 
-def measure(seconds: float, lanes: int) -> list[Figure]:
+def measure(seconds: float, lanes: int, people: int) -> list[Figure]:
     """Measure all rows: first without the least answer time, then with it."""
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "empty.json").write_bytes(EMPTY)
+        world = asyncio.run(released(Path(folder), people))
         for milliseconds in (0, 50):
             rows = [
                 ("static file", "/static/empty.json", ""),
                 ("no token", "/banner/notices", ""),
                 ("account without notices", "/banner/notices", token("B-2")),
-                ("account with a notice", "/banner/notices", token("A-1")),
-                ("the same as HTML", "/banner/fragment", token("A-1")),
+                ("account with a notice", "/banner/notices", token(world.account)),
+                ("the same as HTML", "/banner/fragment", token(world.account)),
             ]
             here, there = multiprocessing.Pipe()
             with listen("127.0.0.1", 0) as listening:
                 port = listening.getsockname()[1]
                 server = multiprocessing.get_context("fork").Process(
-                    target=serve, args=(listening, folder, milliseconds, there), daemon=True
+                    target=serve, args=(listening, folder, milliseconds, there, world), daemon=True
                 )
                 server.start()
                 for name, path, given in rows if not milliseconds else rows[1:]:
@@ -215,9 +214,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    figures = measure(given.seconds, given.connections)
+    figures = measure(given.seconds, given.connections, given.people)
     if given.json:
         json.dump([asdict(figure) for figure in figures], sys.stdout)
         return
