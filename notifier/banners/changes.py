@@ -26,7 +26,7 @@ _OVERLAP = 1000
 """Ids before the highest one seen that are looked at again: transactions may end out of their order."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Listener:
     """One iteration."""
 

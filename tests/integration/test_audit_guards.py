@@ -32,6 +32,7 @@ COLUMN = {
     "audience_exposure": "categories",
     "skipped_step": "reason",
     "acknowledgement": "reason",
+    "banner_event": "form",
 }
 
 
@@ -48,6 +49,11 @@ SKIPPED = "INSERT INTO skipped_step (announcement_id, member_id, step, reason, a
 ACKNOWLEDGED = (
     "INSERT INTO acknowledgement (announcement_id, member_id, delivery_id, how, at, assurance, counts, by, "
     "reason, event_id) VALUES (1, 1, 1, 'page', 0, '', true, '', '', '')"
+)
+
+SHOWN = (
+    "INSERT INTO banner_event (delivery_id, member_id, report, revision, event, at, form, locale, key_id, was, "
+    "became, event_id) VALUES (1, 1, 'r', 1, 'served', 0, 'json', '', '', '', '', '')"
 )
 
 
@@ -69,6 +75,7 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
             plain.execute(RECEIPT)
             plain.execute(SKIPPED)
             plain.execute(ACKNOWLEDGED)
+            plain.execute(SHOWN)
             plain.commit()
         return store
     async with store.begin() as tx:
@@ -82,6 +89,9 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
         for column in ("announcement_id", "member_id", "delivery_id"):
             await tx.housekeep(f"ALTER TABLE acknowledgement DROP CONSTRAINT acknowledgement_{column}_fkey")
         await tx.housekeep(ACKNOWLEDGED)
+        for column in ("delivery_id", "member_id"):
+            await tx.housekeep(f"ALTER TABLE banner_event DROP CONSTRAINT banner_event_{column}_fkey")
+        await tx.housekeep(SHOWN)
     return store
 
 

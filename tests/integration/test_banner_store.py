@@ -195,7 +195,7 @@ async def test_pages_hear_of_what_concerns_them(out: Shown) -> None:
     changes = Changes(out.journey.store, every=timedelta(milliseconds=5))
     hers, his = (asyncio.ensure_future(anext(changes.of(out.sub(one)))) for one in (ANNA, BRUNO))
     try:
-        while not changes.looks:
+        while not (changes.looks or hers.done()):
             await asyncio.sleep(0.001)
         await out.does(BRUNO, "visible")
         await asyncio.wait_for(his, 30)
