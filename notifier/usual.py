@@ -24,7 +24,7 @@ def usual_steps(settings: Settings) -> tuple[Step, ...]:
     if settings.banner.keys or settings.organisation.notices_url:
         made.append(f"email:unacknowledged:{REMIND_AFTER}")
     letters = bool(settings.letter.sender_city)
-    if (settings.sms.provider or settings.drill) and letters:
+    if (settings.sms.provider or settings.drill) and (letters or settings.banner.keys):
         made.append("sms:unreached")
     if letters:
         made.append("letter:unreached")
