@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from incidents import told
+from incidents.corrections.standing import GOT, UNAFFECTED
 from incidents.store import Incident
 from notifier import audiences
 from notifier.acknowledgements import ACKNOWLEDGED
@@ -20,8 +21,8 @@ from notifier.standing import ASIDE, OFFERING, STEPS_AHEAD, listed
 from notifier.store import Transaction
 
 NOTIFIED, PENDING, UNREACHABLE = "notified", "pending", "unreachable"
-SET_ASIDE, EXCLUDED = "set-aside", "excluded"
-_GROUPS = (NOTIFIED, PENDING, UNREACHABLE, SET_ASIDE, EXCLUDED)
+SET_ASIDE, EXCLUDED, NOT_AFFECTED = "set-aside", "excluded", "not-affected"
+_GROUPS = (NOTIFIED, PENDING, UNREACHABLE, SET_ASIDE, EXCLUDED, NOT_AFFECTED)
 _HOUR = 3_600_000_000
 
 
@@ -103,8 +104,19 @@ _FINDING = (
     "(SELECT min(s.finding) FROM set_aside s JOIN announcement a ON a.id = s.announcement_id"
     " WHERE s.member_id = m.id AND NOT s.repaired AND a.state <> 'cancelled')"
 )
+# By what they were told last: a notice, that it is not them, or nothing.
+_TAKEN_OFF = (
+    "CASE WHEN EXISTS (SELECT 1 FROM audience u WHERE u.id = m.audience_id AND u.kind = 'not-affected')"
+    f" THEN CASE WHEN {ACKNOWLEDGED} OR b.best < '3' THEN 'told so'"
+    f" WHEN b.best < '6' OR {_TO_COME} OR {_NOT_RELEASED} THEN 'being told so'"
+    " ELSE 'told before, and not reached again' END"
+    f" WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.customer_id = b.customer_id AND {GOT}"
+    " AND d.announcement_id IN (SELECT a.id FROM announcement a JOIN audience u ON u.id = a.audience_id"
+    " WHERE u.subject = :code)) THEN 'told before, not yet told so' ELSE 'nothing to tell' END"
+)
 _STANDING = (
-    f"CASE WHEN m.id IS NULL THEN '4 {PENDING} not frozen yet'"
+    f"CASE WHEN {UNAFFECTED.format(who='b.customer_id')} THEN '9 {NOT_AFFECTED} ' || {_TAKEN_OFF}"
+    f" WHEN m.id IS NULL THEN '4 {PENDING} not frozen yet'"
     f" WHEN {ACKNOWLEDGED} THEN '0 {NOTIFIED} acknowledged' WHEN b.best < '5' THEN b.best"
     f" WHEN m.state = 'excluded' THEN '8 {EXCLUDED} ' || m.reason"
     f" WHEN {_TO_COME} THEN '4 {PENDING} next step of the plan' WHEN b.best IS NOT NULL THEN b.best"

@@ -82,6 +82,11 @@ async def announce(
         raise not_now(incident.code, incident.state, "nothing is announced")
     if audience.subject != incident.code:
         raise BadInput("this audience belongs to another incident", advice="List this incident's audiences.")
+    if audience.kind in told.AGAIN:
+        raise Refused(
+            f"{audience.code} was frozen for one announcement alone, which says why people are told again",
+            advice="Make it anew: `notifier incidents correct`, or `notifier incidents update`.",
+        )
     await _refuse_twice(tx, audience)
     said = facts(
         incident.record,
@@ -108,9 +113,14 @@ async def announce(
         drill=incident.drill,
         writers=await writers(tx, incident, organisation),
     )
-    if incident.state is not State.NOTIFYING:
-        await take_step(tx, incident.code, Step.NOTIFY, actor=author, reason=f"announcing to {audience.code}")
+    await begin_notifying(tx, incident, audience, actor=author)
     return str(await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=announcement_id))
+
+
+async def begin_notifying(tx: Transaction, incident: Incident, audience: Audience, *, actor: str) -> None:
+    """Take the incident to ``notifying``, where it is not there yet."""
+    if incident.state is not State.NOTIFYING:
+        await take_step(tx, incident.code, Step.NOTIFY, actor=actor, reason=f"announcing to {audience.code}")
 
 
 async def _refuse_twice(tx: Transaction, audience: Audience) -> None:
@@ -200,6 +210,8 @@ def _said(texts: Said) -> dict[str, Any]:
 
 def _texts(texts: Texts) -> dict[str, Any]:
     made = _said(texts)
+    if texts.correction:
+        made["correction_draft"] = list(texts.correction)
     variants = {
         variant: {name: value for name, value in _said(said).items() if value}
         for variant, said in texts.variants.items()

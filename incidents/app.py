@@ -20,6 +20,7 @@ _INCIDENTS = (
     "affecting",
     "excluding",
     "freezing",
+    "correcting",
     "accounting",
     "substituting",
 )

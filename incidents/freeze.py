@@ -68,7 +68,7 @@ async def freeze(
     has_special = await special.gather(tx, keys, incident)
     if known:
         has_special = await growth.weigh(tx, keys, incident, has_special=has_special)
-    source = await _source(tx, incident, has_special=has_special, known=known)
+    source = await source_of(tx, incident, has_special=has_special, known=known)
     selection = {
         "incident": incident.code,
         "revision": incident.revision,
@@ -130,11 +130,24 @@ async def _may_replace(tx: Transaction, earlier: list[Audience], code: str) -> N
         )
 
 
-async def _source(tx: Transaction, incident: Incident, *, has_special: bool, known: bool) -> str:
+async def source_of(
+    tx: Transaction, incident: Incident, *, has_special: bool, known: bool = False, kind: str = ""
+) -> str:
+    """Return the SELECT of an audience's members. ``known``: the table ``told_before`` says what is new.
+
+    With a ``kind`` of ``told.AGAIN`` only those in the table ``got``, by e-mail those who got it by e-mail.
+    """
     usable = _usable(
         marks=await rules.any_marks(tx, incident.id), points=await rules.about_addresses(tx, incident.id)
     )
-    rows = _rows(has_special=has_special)
+    rows = _rows(has_special=has_special, unaffected=kind == told.NOT_AFFECTED)
+    if kind:
+        chosen = (
+            f"SELECT q.*, g.by_email, CASE WHEN g.by_email = 1 THEN {_point(usable)} END AS contact_point_id,"
+            f" NULL AS known_id FROM ({rows}) AS q JOIN got g ON g.customer_id = q.customer_id"
+            f" {_FENCE[tx.dialect]}"
+        )
+        return _members(chosen, known=False, again=True)
     chosen = (
         f"SELECT q.*, {_point(usable)} AS contact_point_id,"
         f" {_KNOWN if known else 'NULL AS known_id'} FROM ({rows}) AS q{_KNOWN_JOIN if known else ''}"
@@ -143,12 +156,16 @@ async def _source(tx: Transaction, incident: Incident, *, has_special: bool, kno
     return _members(chosen, known=known)
 
 
-def _rows(*, has_special: bool) -> str:
-    """Return a SELECT of one row for each affected person, with the holder of the address to be used."""
+def _rows(*, has_special: bool, unaffected: bool) -> str:
+    """Return a SELECT of one row for each affected person, with the holder of the address to be used.
+
+    ``unaffected``: they are told that nothing of theirs was exposed, although they are excluded.
+    """
 
     def of(name: str) -> str:
         return f"COALESCE(x.{name}, a.{name})" if has_special else f"a.{name}"
 
+    exposed, excluded = ("''", "''") if unaffected else (of("categories"), of("excluded"))
     variant = "COALESCE(x.variant, 'person')" if has_special else "'person'"
     join = " LEFT JOIN special x ON x.customer_id = a.customer_id" if has_special else ""
     own = _OWN_OR_SPECIAL if has_special else "a.via_account_id = 0"
@@ -162,8 +179,8 @@ def _rows(*, has_special: bool) -> str:
     }
     holder = f"CASE WHEN {_represented(variant)} THEN c.guardian_id ELSE c.id END" if has_special else "c.id"
     return (
-        f"SELECT a.customer_id, {of('categories')} AS categories, {of('compromised')} AS compromised,"
-        f" {of('excluded')} AS excluded, {of('sealed')} AS sealed, a.basis, {variant} AS variant,"
+        f"SELECT a.customer_id, {exposed} AS categories, {of('compromised')} AS compromised,"
+        f" {excluded} AS excluded, {of('sealed')} AS sealed, a.basis, {variant} AS variant,"
         f" c.marks, c.country, {reader['locale']} AS locale, {reader['time_zone']} AS time_zone,"
         f" {holder} AS holder_id"
         f" FROM affected a JOIN customer c ON c.id = a.customer_id{join}{guardian}"
@@ -198,16 +215,23 @@ def _point(usable: str) -> str:
 
 
 _EMAILS = "SELECT 1 FROM contact_point p WHERE p.customer_id = h.holder_id AND p.channel = 'email'"
-_WHY_NOT = (
-    "CASE WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% deceased %' THEN 'deceased'"
-    " WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% minor %' THEN 'no-guardian'"
-    f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable' AND {_REFUSED}) THEN 'refused'"
-    f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable') THEN 'compromised'"
-    f" WHEN EXISTS ({_EMAILS} AND p.state <> 'retired') THEN 'dead' ELSE 'none' END"
-)
+ANOTHER_WAY = "told-another-way"
+"""Why somebody is sent no e-mail who was sent none before."""
 
 
-def _members(chosen: str, *, known: bool) -> str:
+def _why_not(*, again: bool) -> str:
+    """Return why a member has no address to be used; ``again``: by e-mail only who was told by e-mail."""
+    otherwise = f" WHEN h.by_email = 0 THEN '{ANOTHER_WAY}'" if again else ""
+    return (
+        "CASE WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% deceased %' THEN 'deceased'"
+        f" WHEN h.variant IN ('person', 'account') AND h.marks LIKE '% minor %' THEN 'no-guardian'{otherwise}"
+        f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable' AND {_REFUSED}) THEN 'refused'"
+        f" WHEN EXISTS ({_EMAILS} AND p.state = 'usable') THEN 'compromised'"
+        f" WHEN EXISTS ({_EMAILS} AND p.state <> 'retired') THEN 'dead' ELSE 'none' END"
+    )
+
+
+def _members(chosen: str, *, known: bool, again: bool = False) -> str:
     """Return the SELECT of the audience's members, in the columns that ``audiences.freeze`` asks for."""
     state = (
         "CASE WHEN h.excluded <> '' THEN 'excluded' WHEN h.contact_point_id IS NULL THEN 'needs-channel'"
@@ -215,7 +239,7 @@ def _members(chosen: str, *, known: bool) -> str:
     )
     reason = (
         "CASE WHEN h.excluded <> '' THEN h.excluded WHEN h.contact_point_id IS NOT NULL THEN ''"
-        f" ELSE {_WHY_NOT} END"
+        f" ELSE {_why_not(again=again)} END"
     )
     point = "CASE WHEN h.excluded = '' THEN h.contact_point_id END"
     variant, new = "h.variant", "''"

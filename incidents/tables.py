@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from notifier.audit import guards
@@ -79,6 +79,8 @@ class Affected(SQLModel, table=True):
     """Channels whose contact points the incident compromised, as `` email ``; all of that channel's."""
     excluded: str = ""
     """The reason why this person gets no notice; empty if they do."""
+    unaffected: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """They were not affected after all: ``excluded`` says how it is known."""
     sealed: bytes | None = None
     """Facts about this person only: sealed JSON, context ``member``, so that a freeze copies it as it is."""
     noted_at: int = big()
@@ -128,7 +130,8 @@ class AffectedAct(SQLModel, table=True):
     id: int | None = surrogate()
     incident_id: int = big(foreign_key="incident.id", index=True)
     kind: str
-    """``criteria``, ``list``, ``typed``, ``account``, ``exclusion``, ``readmission`` or ``compromise``."""
+    """``criteria``, ``list``, ``typed``, ``account``, ``exclusion``, ``readmission`` ``compromise`` or
+    ``not-affected``."""
     what: str
     """The criteria, the list's digest, the accounts; of an exclusion also the digest of who it was."""
     exposed: str = ""

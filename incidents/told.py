@@ -35,6 +35,12 @@ _LAPSED = (
     f" AND d.state = '{State.SUPPRESSED}' AND NOT {MAY_HAVE_LEFT}) AND NOT {_STANDS} AND NOT {_TO_COME}"
 )
 """Suppressed, so not told: a newer audience has them whether or not there is a way to tell them now."""
+CORRECTION, UPDATE, NOT_AFFECTED = "correction", "update", "not-affected"
+"""Kinds of audiences that are told again: what was wrong, what is known now, that it is not them."""
+AGAIN = (CORRECTION, UPDATE, NOT_AFFECTED)
+_DUE = "m.state = 'due'"
+_AHEAD = dict.fromkeys(AGAIN, "m.state <> 'excluded'")
+"""Who is still to be told: in these audiences also those who get no e-mail, on the channel as before."""
 _NO_SET = "'-'"
 """No set of categories: whoever was listed with it is listed anew."""
 _NEWEST = (
@@ -127,6 +133,16 @@ async def refused(tx: Transaction, incident: str) -> None:
     )
 
 
+async def _take_back(tx: Transaction, audience: Audience, told: str) -> None:
+    """Forget what they were told before: it is not so, and counts for nothing if they are readmitted."""
+    await tx.housekeep(
+        f"UPDATE told_before SET listed = {_NO_SET}, told = NULL, sealed = NULL, frozen = NULL,"
+        " reader_id = NULL WHERE customer_id IN (SELECT m.customer_id FROM audience_member m"
+        f" WHERE m.audience_id = :id AND m.state <> 'excluded' AND {told})",
+        {"id": audience.id},
+    )
+
+
 async def _add(tx: Transaction, audience: Audience) -> None:
     rows = await tx.rows(
         "SELECT n.state, (n.released_at IS NOT NULL OR EXISTS (SELECT 1 FROM wave w"
@@ -136,8 +152,11 @@ async def _add(tx: Transaction, audience: Audience) -> None:
     cancelled = bool(rows) and all(row.state == "cancelled" for row in rows)
     # Not announced, or not sent yet: everybody in it is still to be told.
     ahead = not rows or any(row.state != "cancelled" and not row.planned for row in rows)
-    due = "m.state = 'due' OR " if ahead else ""
-    told = f"({due}{_STANDS} OR {_TO_COME})"
+    if audience.kind == NOT_AFFECTED:
+        await _take_back(tx, audience, "true" if ahead else _STANDS)
+        return
+    due = f"{_AHEAD.get(audience.kind, _DUE)} OR " if ahead else ""
+    told = f"m.state <> 'excluded' AND ({due}{_STANDS} OR {_TO_COME})"
     lapsed = "false" if ahead else _LAPSED
     counts = _STANDS if cancelled else "true"
     several = bool(

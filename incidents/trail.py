@@ -11,6 +11,7 @@ from typing import Any
 import incidents.tables  # noqa: F401 - with them come the guards that verification looks for
 from incidents import growth
 from incidents.actions import IncidentAction
+from incidents.corrections import evidence as corrections
 from incidents.substitute import evidence as substitute
 from notifier.audit.report import Check, Facts, Report
 from notifier.store import Transaction
@@ -117,6 +118,7 @@ CHECKS = (
         _check,
     ),
     substitute.CHECK,
+    corrections.CHECK,
 )
 
 

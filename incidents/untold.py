@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from incidents import silence, told
+from incidents.corrections.standing import untold_of_it
 from incidents.errors import StepRefused
 from notifier import audiences
 from notifier.announcements import UNRELEASED
@@ -19,7 +20,9 @@ _UNFROZEN = (
 )
 _CANCELLED = (
     "SELECT count(*) FROM audience u JOIN audience_member m ON m.audience_id = u.id AND m.state = 'due'"
-    " WHERE u.subject = :code AND EXISTS (SELECT 1 FROM announcement n WHERE n.audience_id = u.id)"
+    # Whoever would have been told again has been told: another such announcement is up to somebody.
+    " WHERE u.subject = :code AND u.kind IN ('first', 'top-up')"
+    " AND EXISTS (SELECT 1 FROM announcement n WHERE n.audience_id = u.id)"
     " AND NOT EXISTS (SELECT 1 FROM announcement n WHERE n.audience_id = u.id AND n.state <> 'cancelled')"
     " AND NOT EXISTS (SELECT 1 FROM audience v JOIN audience_member o ON o.audience_id = v.id"
     " AND o.customer_id = m.customer_id WHERE v.subject = :code AND v.id > u.id)"
@@ -58,6 +61,11 @@ async def check(tx: Transaction, incident: str, incident_id: int) -> None:
     if people := await tx.scalar(_SUPPRESSED, id=incident_id, code=incident):
         raise _refused(
             f"{persons(people)} whose notice was suppressed, with a usable address on file now", incident
+        )
+    if people := await untold_of_it(tx, incident, incident_id):
+        raise StepRefused(
+            f"told that they are affected, and not yet told that they are not: {persons(people)}",
+            advice=f"`notifier incidents correct {incident} --not-affected --operator HANDLE`.",
         )
     waiting = [
         row.code

@@ -13,6 +13,7 @@ from notifier.announcements import UNRELEASED
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.drafts import void_approvals
+from notifier.escalation.choosing import HOLDER
 from notifier.store import Transaction
 
 REASON = "contact points of its audience may not be used any more"
@@ -28,12 +29,21 @@ _NEWLY = (
 )
 
 
-async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[str, Any], actor: str) -> int:
+async def bar(
+    tx: Transaction,
+    *,
+    subject: str,
+    condition: str,
+    params: Mapping[str, Any],
+    actor: str,
+    altogether: bool = False,
+) -> int:
     """Bar the contact points of members ``m`` with points ``p`` that ``condition`` is true of.
 
     In all audiences about ``subject``. What was made and approved for them before the release is void;
     what is released suppresses their deliveries, and no attempt is opened after the caller's transaction
-    has committed. Returns how many contact points are newly barred.
+    has committed. ``altogether``: these people's points on every channel, used yet or not. Returns how many
+    contact points are newly barred.
     """
     if tx.dialect == "postgresql":
         await _await_openings(tx, subject)
@@ -49,6 +59,13 @@ async def bar(tx: Transaction, *, subject: str, condition: str, params: Mapping[
         " ON CONFLICT DO NOTHING",
         values,
     )
+    if altogether:
+        elsewhere += await tx.write(
+            f"{_INSERT} JOIN customer c ON c.id = m.customer_id"
+            f" JOIN contact_point p ON p.customer_id = {HOLDER}"
+            f" {_NEWLY} AND m.state <> 'excluded' AND ({condition}) ON CONFLICT DO NOTHING",
+            values,
+        )
     if not (people or elsewhere):
         return 0
     for row in await tx.rows(

@@ -20,6 +20,12 @@ from notifier.keys import Keys
 from notifier.store import Transaction
 from notifier.words import amount
 
+_ACTS = {
+    "exclude": ("exclusion", IncidentAction.AFFECTED_EXCLUDED),
+    "readmit": ("readmission", IncidentAction.AFFECTED_READMITTED),
+    "unaffected": ("not-affected", IncidentAction.AFFECTED_WITHDRAWN),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
@@ -41,14 +47,15 @@ async def exclude(
     selection: Selection | None = None,
     reason: str,
     readmit: bool = False,
+    unaffected: bool = False,
     actor: str,
 ) -> Excluded:
-    """Exclude affected customers, or readmit excluded ones.
+    """Exclude affected customers, or readmit excluded ones; ``unaffected``: they were not affected after all.
 
     They are named by customer number or described by a selection. A selection is about people's own data:
     who is told for an account still is, unless named by number. An account whose contacts are all excluded
     is told through its next role. A number that is not on the list is ``BadInput``, and then nothing is
-    changed.
+    changed. Not to be affected after all concerns people's own data alone, too.
     """
     require_open(incident)
     reason = read_note("the reason", reason)
@@ -56,24 +63,31 @@ async def exclude(
         raise BadInput("name customers, or describe them", advice="Use --number or --where, one of the two.")
     who, params, what = await _described(tx, incident, numbers, selection)
     standing = "excluded <> ''" if readmit else f"excluded IN ('', '{LEFT}')"
-    own = " AND via_account_id = 0" if selection is not None and not readmit else ""
+    if unaffected:  # Whoever was excluded for another reason is not affected either.
+        standing = "NOT unaffected"
+    own = " AND via_account_id = 0" if unaffected or (selection is not None and not readmit) else ""
     rows = f"incident_id = :incident AND {standing}{own} AND customer_id IN ({who})"
     people, committed = await _commit(tx, rows, {**params, "incident": incident.id})
     await tx.write(
-        f"UPDATE affected SET excluded = :reason WHERE {rows}",
-        {**params, "reason": "" if readmit else reason, "incident": incident.id},
+        f"UPDATE affected SET excluded = :reason, unaffected = :unaffected WHERE {rows}",
+        {
+            **params,
+            "reason": "" if readmit else reason,
+            "unaffected": unaffected,
+            "incident": incident.id,
+        },
     )
     if not people:
         raise BadInput(
             "this would change nobody",
             advice="They are not on the list, or excluded already: see `notifier incidents affected`.",
         )
-    kind = "readmission" if readmit else "exclusion"
+    kind, action = _ACTS["readmit" if readmit else "unaffected" if unaffected else "exclude"]
     what = f"{what}: {committed}"
     await keep_act(tx, incident, kind=kind, what=what, note=reason, people=people, actor=actor)
     tx.record(
         Event(
-            IncidentAction.AFFECTED_READMITTED if readmit else IncidentAction.AFFECTED_EXCLUDED,
+            action,
             {
                 "incident": incident.code,
                 "people": people,
@@ -83,7 +97,7 @@ async def exclude(
             },
         )
     )
-    if readmit or selection is not None:
+    if readmit or unaffected or selection is not None:
         return Excluded(people)
     accounts = await tx.rows(
         "SELECT DISTINCT via_account_id AS id FROM affected"

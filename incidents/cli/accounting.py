@@ -31,6 +31,7 @@ _WORDS = {
     accounting.UNREACHABLE: "not reached",
     accounting.SET_ASIDE: "set aside, to be repaired",
     accounting.EXCLUDED: "excluded",
+    accounting.NOT_AFFECTED: "not affected after all",
 }
 
 

@@ -13,14 +13,15 @@ from rich.table import Table
 from incidents import announce as announcing
 from incidents import freeze as freezing
 from incidents import store, told
+from incidents.cli import plans
 from incidents.cli.printing import Code, Who, utc
-from incidents.records.moments import EXAMPLES, Moment
+from incidents.corrections import texts
 from notifier import audiences
 from notifier.announcements import announcement as find_announcement
 from notifier.audiences import Audience
 from notifier.cli import application, out, run
 from notifier.cli.identity import identify
-from notifier.clock import from_instant, to_instant
+from notifier.clock import from_instant
 from notifier.errors import BadInput
 from notifier.release import revise
 from notifier.usual import read_steps
@@ -157,6 +158,7 @@ def facts(
                     if now.facts.get("code") != incident.code:
                         raise BadInput("this announcement is about something else")
                     wrote = await announcing.writers(tx, incident, app.settings.organisation)
+                    said = texts.carried(now.facts, said)
                     await revise(tx, now.id, actor=actor, facts=said, writers=wrote)
         return said
 
@@ -170,43 +172,33 @@ def announce(
     *,
     operator: Who,
     audience: Annotated[str, typer.Option(help="The frozen audience, such as INC-2026-001/1.")],
-    start: Annotated[
-        str, typer.Option(help="When the first wave starts, with its zone; else at release.")
-    ] = "",
-    canary: Annotated[int, typer.Option(min=0, help="People of a small first wave.")] = 0,
-    canary_hold: Annotated[
-        int, typer.Option(min=0, help="Minutes to wait after it; 0 waits for an operator to resume.")
-    ] = 0,
-    waves: Annotated[int, typer.Option(min=1, help="In how many waves the others are told.")] = 1,
-    every: Annotated[int, typer.Option(min=0, help="Minutes from wave to wave.")] = 0,
-    window: Annotated[str, typer.Option(help="Hours of the recipient's day, such as 08:00-21:00.")] = "",
-    deadline: Annotated[str, typer.Option(help="By when everybody is to be told, with its zone.")] = "",
-    then: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A later step, in order: CHANNEL:WHEN[:HOURS], such as sms:unreached or"
-            " email:unacknowledged:48. `none` for none; else the usual ones for the channels set up."
-        ),
-    ] = None,
-    sms_hours: Annotated[str, typer.Option(help="When texts go, by the reader's clock.")] = "08:00-21:00",
-    sms_any_time: Annotated[str, typer.Option(help="Texts go at any hour; say why.")] = "",
+    start: plans.Start = "",
+    canary: plans.Canary = 0,
+    canary_hold: plans.CanaryHold = 0,
+    waves: plans.Waves = 1,
+    every: plans.Every = 0,
+    window: plans.Window = "",
+    deadline: plans.Deadline = "",
+    then: plans.Then = None,
+    sms_hours: plans.SmsHours = plans.SMS_HOURS,
+    sms_any_time: plans.SmsAnyTime = "",
 ) -> None:
     """Draft an announcement to a frozen audience. Preflight and approval come next."""
     app = application(context)
 
     async def act() -> dict[str, Any]:
-        plan = {
-            "start": _instant("--start", start),
-            "canary": canary,
-            "canary_hold_minutes": canary_hold,
-            "waves": waves,
-            "wave_every_minutes": every,
-            "window": _window(window),
-            "deadline": _instant("--deadline", deadline),
-            "steps": [step.model_dump(mode="json") for step in read_steps(then, app.settings)],
-            "sms_window": None if sms_any_time else _window(sms_hours),
-            "sms_any_time": sms_any_time,
-        }
+        plan = plans.read(
+            start=start,
+            canary=canary,
+            canary_hold=canary_hold,
+            waves=waves,
+            every=every,
+            window=window,
+            deadline=deadline,
+            sms_hours=sms_hours,
+            sms_any_time=sms_any_time,
+        )
+        plan["steps"] = [step.model_dump(mode="json") for step in read_steps(then, app.settings)]
         async with app.store() as opened:
             actor = await identify(app, opened, operator)
             async with opened.begin() as tx:
@@ -235,27 +227,6 @@ def announce(
         )
 
     app.show(made, human)
-
-
-def _instant(option: str, written: str) -> int:
-    if not written:
-        return 0
-    try:
-        instant = to_instant(Moment.read(written).at)
-    except ValueError as error:
-        raise BadInput(f"{option} {error}", advice=f"Write it like {EXAMPLES}.") from None
-    if instant > store.LATEST:
-        raise BadInput(f"{option} is more than a lifetime away", advice="Check its year.")
-    return instant
-
-
-def _window(written: str) -> dict[str, str] | None:
-    if not written:
-        return None
-    opens, dash, closes = written.partition("-")
-    if not dash:
-        raise BadInput("hours are no pair of times", advice="Write them like 08:00-21:00.")
-    return {"from": opens.strip(), "to": closes.strip()}
 
 
 def _next(audience: Audience) -> str:

@@ -23,12 +23,16 @@ Who = Annotated[str, typer.Option(help="The operator who does this.")]
 
 def read_record(file: Path) -> records.IncidentRecord:
     """Read the record in ``file``; anything wrong with either is ``BadInput``."""
+    return records.read(read_file(file))
+
+
+def read_file(file: Path) -> bytes:
+    """Return what a file holds, and one byte more than may be read of a longer one."""
     try:
         with file.open("rb") as opened:
-            content = opened.read(reading.MAX_BYTES + 1)
+            return opened.read(reading.MAX_BYTES + 1)
     except OSError as error:
         raise BadInput(f"the file cannot be read: {error.strerror}", advice="Check its name.") from None
-    return records.read(content)
 
 
 def utc(moment: datetime) -> str:

@@ -96,6 +96,8 @@ class Said(_Part):
 class Texts(Said):
     """What customers read, in one language."""
 
+    correction: SaidListField = ()
+    """What is said first should notices have to be corrected: written and approved before it is needed."""
     variants: dict[
         Literal["guardian", "next-of-kin", "account"], Annotated[Said, BeforeValidator(_none_yet)]
     ] = Field(default_factory=dict)
@@ -167,11 +169,12 @@ def validated(value: Any, source: reading.Source | None = None) -> IncidentRecor
     try:
         return IncidentRecord.model_validate(value)
     except ValidationError as error:
-        problems = [_problem(found, source) for found in error.errors()]
+        problems = [problem_of(found, source) for found in error.errors()]
         raise BadRecord(problems) from None
 
 
-def _problem(found: Any, source: reading.Source | None) -> Problem:
+def problem_of(found: Any, source: reading.Source | None) -> Problem:
+    """Return what is wrong at one place of a file, from what the validation found."""
     path = tuple(part for part in found["loc"] if part != "[key]")
     line = source.line(path) if source else None
     cause = found.get("ctx", {}).get("error")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from notifier.announcements import announcement
+from notifier.announcements import Announcement, announcement
 from notifier.approvals import approval, due_people
 from notifier.cli import Application, application, out, run
 from notifier.cli.announcements import Code, Who, print_announcement
@@ -122,7 +123,25 @@ async def _show_what_goes_out(app: Application, store: Store, code: str, handle:
         print_announcement(now, counts, given)
         for sample in samples:
             _print_sample(sample)
+        _print_prepared(now, used)
     return due
+
+
+def _print_prepared(now: Announcement, locales: Sequence[str]) -> None:
+    """Show the correction that is ready should this be wrong: who approves signs it with the facts."""
+    missing = []
+    for locale in locales:
+        if draft := now.facts["texts"][locale].get("correction_draft"):
+            out.rule(f"what a correction would say first ({locale})")
+            out.print("\n\n".join(draft), markup=False, highlight=False)
+        else:
+            missing.append(locale)
+    if missing:
+        out.print(
+            f"No correction is ready in {', '.join(missing)}: should this be wrong, one has to be"
+            " written in a hurry. The record takes it: texts.<language>.correction.",
+            markup=False,
+        )
 
 
 def _print_sample(sample: Sample) -> None:

@@ -55,7 +55,7 @@ def due(steps: Sequence[Step], number: int) -> str:
         *(
             resolved(place)
             for place, earlier in enumerate(steps[: number - 1], start=1)
-            if earlier.when in {When.UNREACHED, When.UNACKNOWLEDGED}
+            if earlier.when in {When.UNREACHED, When.UNACKNOWLEDGED, When.AS_BEFORE}
         ),
     ]
     if step.when is When.UNREACHED:
@@ -80,7 +80,10 @@ UNREACHED = (
 """Of a member ``m`` of ``a``: nothing has reached them, and nothing is on its way."""
 WAS_TOLD = (
     "EXISTS (SELECT 1 FROM delivery d JOIN announcement o ON o.id = d.announcement_id"
-    " WHERE o.code = :corrects AND d.customer_id = m.customer_id AND d.channel = :channel"
+    " WHERE (o.code = :corrects OR (o.id < :id AND EXISTS (SELECT 1 FROM audience v"
+    " WHERE v.id = o.audience_id AND v.subject = :corrects)))"
+    " AND d.customer_id = m.customer_id AND d.channel = :channel"
     f" AND ({MAY_HAVE_LEFT} OR d.state = '{State.BOUNCED}'))"
 )
-"""Of a member ``m``: the corrected announcement was sent to them on this channel."""
+"""Of a member ``m``: the corrected announcement, or an earlier one about the case, was sent to them on this
+channel."""

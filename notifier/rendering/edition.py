@@ -19,6 +19,8 @@ from notifier.rendering.wording import Speaker, Words
 
 PLAIN_VARIANTS = frozenset(("person", "update"))
 _RTL_LANGUAGES = frozenset(("ar", "arc", "ckb", "dv", "fa", "he", "nqo", "ps", "sd", "ug", "ur", "yi"))
+CORRECTION, NOT_AFFECTED = "correction", "not-affected"
+"""Kinds of announcements with words of their own, beside ``first`` and ``update``."""
 _TEXTS = ("summary", "what_happened", "measures", "unknowns", "consequences", "advice")
 _CONTACT = ("name", "role", "email", "phone", "hours", "address")
 
@@ -57,11 +59,8 @@ class Edition:
         """Return what the templates see for ``reader`` in one form (HTML or text)."""
         if reader.variant not in PLAIN_VARIANTS | self.words.variants():
             note_missing(f"words.{reader.variant}")
-        if not reader.categories:
-            note_missing("person.categories")
-        known, new = _apart(reader.details.get("categories") or _in_one_list(reader))
         texts = self._texts_for(reader.variant)
-        lists = self._lists(reader.variant, (*known, *new))
+        known, new, lists = self._exposed(reader)
         return {
             **self._base,
             **{
@@ -70,6 +69,7 @@ class Edition:
                 if key in texts
             },
             **lists,
+            "correction": texts.get("correction", []),
             "update": self._base["kind"] == "update"
             or reader.variant == "update"
             or bool(reader.new_categories),
@@ -86,6 +86,17 @@ class Edition:
             "number": self._calendar.number,
             "say": Speaker(self.words, reader.variant, sandbox),
         }
+
+    def _exposed(self, reader: Reader) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, list[str]]]:
+        """Return the data categories told before and the new ones, and what they mean; for those who are not
+        affected after all there are none.
+        """
+        if self._base["unaffected"]:
+            return (), (), {"consequences": [], "advice": []}
+        if not reader.categories:
+            note_missing("person.categories")
+        known, new = _apart(reader.details.get("categories") or _in_one_list(reader))
+        return known, new, self._lists(reader.variant, (*known, *new))
 
     def _lists(self, variant: str, codes: Iterable[str]) -> dict[str, list[str]]:
         texts, every = self._texts_for(variant), ordered(codes)
@@ -149,13 +160,19 @@ class Edition:
         check = Named("check", facts.get("check", {}))
         if not check.get("address"):
             note_missing("check.address")
+        kind = str(facts.get("kind", "first"))
+        if kind == CORRECTION and not self._texts.get("correction"):
+            note_missing(f"texts.{self.locale}.correction")
         next_update = read_moment(str(facts.get("next_update", "")), "next_update")
         discovered = read_moment(str(facts.get("discovered", "")), "discovered")
         return {
             "facts": self._facts,
             "brand": Isolated(clean(str(facts.get("brand", "")))),
             "code": Unbroken(clean(str(facts.get("code", "")))),
-            "kind": str(facts.get("kind", "first")),
+            "kind": kind,
+            "corrected": kind == CORRECTION,
+            "unaffected": kind == NOT_AFFECTED,
+            "told": self._told(facts.get("told", {})),
             "drill": bool(facts.get("drill", False)),
             "reminder": bool(facts.get("reminder", False)),
             "locale": self.locale,
@@ -166,6 +183,15 @@ class Edition:
             "contact": Named("contact", {key: _contact(key, value) for key, value in contact.items()}),
             "check": Named("check", {key: LeftToRight(clean(str(value))) for key, value in check.items()}),
         }
+
+    def _told(self, told: Mapping[str, str]) -> Named:
+        """Say when the reader was told before as the name of a sentence and its places."""
+        first = read_moment(str(told.get("from", "")), "told.from")
+        last = read_moment(str(told.get("to", "")), "told.to")
+        if first is None or last is None:
+            return Named("told", case="told_before", start="", end="")
+        start, end = self._calendar.moment(first), self._calendar.moment(last)
+        return Named("told", case="told_on" if start == end else "told_between", start=start, end=end)
 
     def _occurrence(self, occurred: Mapping[str, str]) -> Named:
         """Say when it happened as the name of a sentence and its places."""

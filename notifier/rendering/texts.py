@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from notifier.errors import BadInput
 from notifier.rendering.cohorts import Skeleton, slot_or_empty
-from notifier.rendering.edition import PLAIN_VARIANTS, is_rtl
+from notifier.rendering.edition import CORRECTION, NOT_AFFECTED, PLAIN_VARIANTS, is_rtl
 from notifier.rendering.folders import SMS, Folders
 from notifier.rendering.lines import Isolated, Unbroken, clean
 from notifier.rendering.locales import choose
@@ -106,6 +106,8 @@ class SmsRenderer:
                 "code": Unbroken(given["code"]),
                 "phone": Unbroken(given["phone"]),
                 "reference": reference,
+                "corrected": given["kind"] == CORRECTION,
+                "unaffected": given["kind"] == NOT_AFFECTED,
                 "update": given["kind"] == "update" or variant == "update",
                 "variant": variant,
                 "say": Speaker(words, variant, sandbox),

@@ -51,6 +51,19 @@ def test_a_text_fits(locale: str, variant: str) -> None:
     assert not re.search(r"https?:|www\.|\.com", text)
 
 
+@pytest.mark.parametrize("kind", ["correction", "not-affected"])
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_text_that_takes_another_back_fits_too(locale: str, kind: str) -> None:
+    """In as many segments, and in words of its own."""
+    renderer = SmsRenderer()
+    text, first = (
+        renderer.render(NOTICE, locale, facts=FACTS | {"kind": one}, reference=REFERENCE)
+        for one in (kind, "first")
+    )
+    assert count(text).segments <= count(first).segments
+    assert text != first
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_translations_say_how_far_they_are(locale: str) -> None:
     """Nobody has reviewed one yet, and each has a digest of its own."""

@@ -19,6 +19,7 @@ Runs = list[str | dict[str, str]]
 Block = dict[str, Any]
 _KEPT = re.compile(f"{MARK_OPEN}([^{MARK_CLOSE}]*){MARK_CLOSE}")
 _TURNS = re.compile("[\u2066-\u2069]")
+_ENDINGS = {"unaffected": "_unaffected", "corrected": "_correction", "update": "_update"}
 _CONTACT = ("phone", "hours", "email", "address")
 
 
@@ -49,12 +50,19 @@ class Content:
 
     def title(self) -> str:
         """Return the letter's own title."""
-        return self._say("title_update" if self._seen["update"] else "title")
+        return self._say(f"title{self._kind()}")
 
     def subject(self) -> str:
         """Return the document's title: the subject the e-mail has."""
-        said = self._say("subject_update" if self._seen["update"] else "subject", brand=self._seen["brand"])
+        said = self._say(f"subject{self._kind()}", brand=self._seen["brand"])
         return " ".join(_TURNS.sub("", said).split())
+
+    def _kind(self) -> str:
+        """Return the ending of the words that say which kind of notice it is."""
+        for kind, ending in _ENDINGS.items():
+            if self._seen[kind]:
+                return ending
+        return ""
 
     def check_address(self) -> str:
         """Return the address at which the notice can be checked."""
@@ -79,9 +87,7 @@ class Content:
             *self._drill(),
             {"kind": "heading", "level": 1, "text": self._runs(self.title())},
             *self._opening(),
-            *self._happened(),
-            *self._information(),
-            *self._meaning(),
+            *self._body(),
             *self._check(),
             *self._questions(large_print=large_print),
             *self._ending(),
@@ -107,12 +113,45 @@ class Content:
     def _opening(self) -> Iterator[Block]:
         seen, say = self._seen, self._say
         yield self._text(say("greeting", name=seen["name"]) if seen["name"] else say("greeting_nameless"))
-        if seen["update"]:
+        if seen["corrected"] or seen["unaffected"]:
+            told = seen["told"]
+            yield self._text(say(told["case"], start=told["start"], end=told["end"]))
+            yield self._text(say("lead_unaffected" if seen["unaffected"] else "lead_correction"))
+        elif seen["update"]:
             yield self._text(say("lead_update"))
         subject = seen["details"].get("subject", "")
         lead = say("lead_subject", subject=subject) if subject and say.has("lead_subject") else say("lead")
         if lead:
             yield self._text(lead)
+
+    def _body(self) -> Iterator[Block]:
+        if self._seen["unaffected"]:
+            yield from self._unaffected()
+            return
+        yield from self._correction()
+        yield from self._key()
+        yield from self._happened()
+        yield from self._information()
+        yield from self._meaning()
+
+    def _unaffected(self) -> Iterator[Block]:
+        say = self._say
+        yield from (self._text(paragraph) for paragraph in self._seen["correction"])
+        yield self._heading(say("advice"))
+        yield self._text(say("unaffected_advice"))
+        yield self._text(say("sorry"))
+
+    def _correction(self) -> Iterator[Block]:
+        seen, say = self._seen, self._say
+        if not seen["correction"]:
+            return
+        yield self._heading(say("corrected" if seen["corrected"] else "news"))
+        yield from (self._text(paragraph) for paragraph in seen["correction"])
+        if seen["corrected"]:
+            yield self._text(say("correction_follows"))
+
+    def _key(self) -> Iterator[Block]:
+        seen, say = self._seen, self._say
         occurred = seen["occurred"]
         when = say(occurred["case"], start=occurred["start"], end=occurred["end"], day=occurred["day"])
         yield {"kind": "key", "summary": self._runs(seen.get("summary", "")), "text": self._runs(when)}
@@ -211,4 +250,5 @@ class Content:
         say, seen = self._say, self._seen
         yield self._heading(say("reference"))
         yield self._text(say("reference_line", reference=seen["reference"], code=seen["code"]))
-        yield self._text(say("why", brand=seen["brand"]), "soft")
+        why = "why_unaffected" if seen["unaffected"] else "why"
+        yield self._text(say(why, brand=seen["brand"]), "soft")

@@ -1,0 +1,1 @@
+"""Corrections and updates: telling exactly those again who were told."""
