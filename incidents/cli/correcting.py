@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -66,7 +66,7 @@ def correct(
     sms_any_time: plans.SmsAnyTime = "",
 ) -> None:
     """Draft a correction to exactly those who got the wrong version, on the channels where they got it."""
-    plan = plans.read(
+    options = plans.Options(
         start=start,
         canary=canary,
         canary_hold=canary_hold,
@@ -84,8 +84,9 @@ def correct(
         kind=kind,
         about=what,
         file=what_was_wrong,
-        cohort=_cohort(number, where),
-        plan=plan,
+        number=number,
+        where=where,
+        options=options,
         then=then,
     )
 
@@ -111,7 +112,7 @@ def update(
     sms_any_time: plans.SmsAnyTime = "",
 ) -> None:
     """Draft an update to everybody who was told about an incident: more is known about it now."""
-    plan = plans.read(
+    options = plans.Options(
         start=start,
         canary=canary,
         canary_hold=canary_hold,
@@ -128,8 +129,9 @@ def update(
         kind=told.UPDATE,
         about=code,
         file=what_is_new,
-        cohort=_cohort(number, where),
-        plan=plan,
+        number=number,
+        where=where,
+        options=options,
         then=then,
     )
 
@@ -192,13 +194,15 @@ def _tell(
     kind: str,
     about: str,
     file: Path | None,
-    cohort: Cohort,
-    plan: dict[str, Any],
+    number: Sequence[str] | None,
+    where: str,
+    options: plans.Options,
     then: list[str] | None,
 ) -> None:
     """Draft it and say what comes next."""
 
     async def act() -> Drafted:
+        cohort, plan = _cohort(number, where), options.read()
         said = texts.read(read_file(file)) if file else {}
         if then:
             plan["steps"] = [step.model_dump(mode="json") for step in read_steps(then, app.settings)]

@@ -187,7 +187,7 @@ def announce(
     app = application(context)
 
     async def act() -> dict[str, Any]:
-        plan = plans.read(
+        plan = plans.Options(
             start=start,
             canary=canary,
             canary_hold=canary_hold,
@@ -197,7 +197,7 @@ def announce(
             deadline=deadline,
             sms_hours=sms_hours,
             sms_any_time=sms_any_time,
-        )
+        ).read()
         plan["steps"] = [step.model_dump(mode="json") for step in read_steps(then, app.settings)]
         async with app.store() as opened:
             actor = await identify(app, opened, operator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -32,30 +33,33 @@ SMS_HOURS = "08:00-21:00"
 SmsAnyTime = Annotated[str, typer.Option(help="Texts go at any hour; say why.")]
 
 
-def read(
-    *,
-    start: str,
-    canary: int,
-    canary_hold: int,
-    waves: int,
-    every: int,
-    window: str,
-    deadline: str,
-    sms_hours: str,
-    sms_any_time: str,
-) -> dict[str, Any]:
-    """Return the plan without its later steps; what is written wrong is ``BadInput``."""
-    return {
-        "start": _instant("--start", start),
-        "canary": canary,
-        "canary_hold_minutes": canary_hold,
-        "waves": waves,
-        "wave_every_minutes": every,
-        "window": _hours(window),
-        "deadline": _instant("--deadline", deadline),
-        "sms_window": None if sms_any_time else _hours(sms_hours),
-        "sms_any_time": sms_any_time,
-    }
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was written of a plan."""
+
+    start: str
+    canary: int
+    canary_hold: int
+    waves: int
+    every: int
+    window: str
+    deadline: str
+    sms_hours: str
+    sms_any_time: str
+
+    def read(self) -> dict[str, Any]:
+        """Return the plan without its later steps; what is written wrong is ``BadInput``."""
+        return {
+            "start": _instant("--start", self.start),
+            "canary": self.canary,
+            "canary_hold_minutes": self.canary_hold,
+            "waves": self.waves,
+            "wave_every_minutes": self.every,
+            "window": _hours(self.window),
+            "deadline": _instant("--deadline", self.deadline),
+            "sms_window": None if self.sms_any_time else _hours(self.sms_hours),
+            "sms_any_time": self.sms_any_time,
+        }
 
 
 def _instant(option: str, written: str) -> int:

@@ -117,6 +117,19 @@ BAD: dict[str, list[tuple[str, ...]]] = {
         (CODE, *ALICE, "--because", "x", "--list", "{home}/missing.csv"),
         (CODE, *ALICE, "--because", "x", "--list", "{people}", "--report", "{people}"),
     ],
+    "incidents correct": [
+        (CODE, *ALICE),
+        ("X/1/A1", *ALICE),
+        (DRAFT, *ALICE),
+        (CODE, *ALICE, "--not-affected"),
+        ("INC-1999-404", *ALICE, "--not-affected"),
+        (DRAFT, *ALICE, "--what-was-wrong", "{home}/missing.yaml"),
+        (DRAFT, *ALICE, "--what-was-wrong", "{binary}"),
+        (DRAFT, *ALICE, "--what-was-wrong", "{record}"),
+        (DRAFT, *ALICE, "--number", "C-1", "--where", "everybody"),
+        (DRAFT, *ALICE, "--where", "country is"),
+        (DRAFT, *ALICE, "--window", "morning"),
+    ],
     "incidents declare": [
         ALICE,
         ("{people}", *ALICE),
@@ -152,6 +165,21 @@ BAD: dict[str, list[tuple[str, ...]]] = {
         (CODE, "explode", *ALICE),
         (CODE, "stand-down", *ALICE),
         (CODE, "hold", *ALICE, "--reason", "police", "--order", "7", "--expires", "soon"),
+    ],
+    "incidents unaffect": [
+        ("INC-1999-404", *ALICE, "--because", "x", "--number", "C-1"),
+        (CODE, *ALICE, "--because", "x"),
+        (CODE, *ALICE, "--because", "x", "--number", "C-404"),
+        (CODE, *ALICE, "--because", "", "--number", "C-1"),
+        (CODE, *ALICE, "--because", "x", "--where", "number = C-404"),
+    ],
+    "incidents update": [
+        (CODE, *ALICE),
+        ("INC-1999-404", *ALICE, "--what-is-new", "{said}"),
+        (CODE, *ALICE, "--what-is-new", "{said}"),
+        (CODE, *ALICE, "--what-is-new", "{people}"),
+        (CODE, *ALICE, "--what-is-new", "{home}/missing.yaml"),
+        (CODE, *ALICE, "--what-is-new", "{said}", "--then", "pigeon:always"),
     ],
     "incidents substitute approve": [
         ("INC-1999-404", *ALICE, "--digest", "0" * 64),
@@ -278,6 +306,7 @@ def desk(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Des
     made.file("empty.csv", "")
     made.file("binary.bin", b"\x7fELF\x00\x01\xff\xfe" * 40)
     made.file("naive.yaml", "title: x\ndetected: 2026-11-16T05:50:00\n")
+    made.file("said.yaml", "en: [One thing is new.]\n")
     record = made.file("record.yaml", examples.text("credential-stuffing"))
     code = made.acts("incidents", "declare", record)["code"]
     made.acts(
@@ -339,6 +368,7 @@ FILES = {
     "binary": "binary.bin",
     "naive": "naive.yaml",
     "record": "record.yaml",
+    "said": "said.yaml",
 }
 
 

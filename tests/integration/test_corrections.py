@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,20 @@ from incidents.errors import NothingNew, StepRefused
 from incidents.freeze import freeze
 from incidents.selection import Selection
 from incidents.store import find
+from incidents.trail import CHECKS
 from incidents.untold import check as check_closing
 from notifier.announcements import announcement
 from notifier.audiences import Audience
 from notifier.audit.entry import Event
+from notifier.audit.high_water import HighWater
+from notifier.audit.verify import verify
 from notifier.errors import BadInput, Refused
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import FakeClock
 from tests.affected import affect, entries, members, person
 from tests.corrections import HOUSE, SAID, Case, case
+from tests.logs import Log
 
 WITH_TEXTS = ("sms:unreached", "letter:unreached")
 
@@ -172,11 +177,9 @@ async def _freeze(made: Case) -> Audience:
 
 async def test_who_was_corrected_counts_as_told_with_what_is_known_now(wrong: Case) -> None:
     """A later top-up has neither of the two again, until more of their data turns out to be exposed."""
-    await _exclude(wrong, "carla")
     await affect(wrong.store, wrong.incident, "number in (anna, bruno)", "health", as_given=True)
     made = await wrong.again(wrong.incident.code + FIRST)
-    with pytest.raises(NothingNew):
-        await _freeze(wrong)
+    assert list(await members(wrong.store, (await _freeze(wrong)).code)) == ["carla"]
     await wrong.release(made.announcement)
     await wrong.send()
     with pytest.raises(NothingNew):
@@ -302,3 +305,27 @@ async def test_the_readmitted_are_told_as_if_for_the_first_time(wrong: Case) -> 
         )  # fmt: skip
     found = await members(wrong.store, (await _freeze(wrong)).code)
     assert (found["anna"].state, found["anna"].new_categories) == ("due", "")
+
+
+async def _checked(log: Log) -> list[str]:
+    memory = HighWater(log.high_water.path.with_name("seen"), log.key.verifier)
+    report = await verify(log.store, log.key.verifier, high_water=log.high_water, memory=memory, also=CHECKS)
+    return [one.code for one in report.findings]
+
+
+async def test_verification_compares_what_is_corrected(wrong: Case, tmp_path: Path) -> None:
+    """An announcement that claims to correct another one than was recorded is found."""
+    made = await wrong.again(wrong.incident.code + FIRST)
+    log = Log.of(wrong.store, tmp_path)
+    await log.sequence()
+    assert "correction-differs" not in await _checked(log)
+    async with wrong.store.read() as tx:
+        facts = dict((await announcement(tx, made.announcement)).facts) | {"corrects": "another"}
+    cast = "CAST(:facts AS jsonb)" if wrong.store.dialect == "postgresql" else ":facts"
+    async with wrong.store.begin() as tx:
+        await tx.write(
+            f"UPDATE announcement SET facts = {cast} WHERE code = :code",
+            {"facts": json.dumps(facts), "code": made.announcement},
+        )
+        tx.record(Event("test:damage"))
+    assert "correction-differs" in await _checked(log)
