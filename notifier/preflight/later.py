@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from notifier.announcements import Announcement
 from notifier.channels import Finding
 from notifier.errors import BadInput
+from notifier.preflight.banners import Banners
 from notifier.preflight.making import Maker, Recipe
 from notifier.preflight.texts import SmsTexts, check_texts
 from notifier.rendering import MissingVariables
@@ -31,6 +32,8 @@ async def check_later(tx: Transaction, now: Announcement, settings: Settings, re
     checks: dict[str, Callable[[], Found]] = {
         "email": lambda: _reminders(recipe, cohorts),
         "sms": lambda: _texts(settings, recipe, cohorts, countries),
+        "banner": lambda: _banners(recipe, cohorts),
+        "letter": lambda: _letters(recipe, cohorts),
     }
     return [
         one
@@ -63,6 +66,41 @@ def _texts(settings: Settings, recipe: Recipe, cohorts: Cohorts, countries: Coll
     # A drill's double takes texts to everywhere.
     asked = () if recipe.drill else countries
     return check_texts(texts, cohorts.keys(), asked, default_locale=recipe.default_locale)
+
+
+def _banners(recipe: Recipe, cohorts: Cohorts) -> Found:
+    banners = Banners(recipe)
+    found: Found = []
+    for (wanted, variant), (categories, new_categories) in cohorts.items():
+        try:
+            shown = banners.invented(banners.locale(wanted), variant, categories, new_categories)
+        except MissingVariables as missing:
+            found.append(
+                (wanted, Finding("missing-variables", f"the banner needs {', '.join(missing.names)}"))
+            )
+            continue
+        except BadInput:
+            continue  # Said of the first notice already.
+        found += [(f"{shown.locale}, {variant}, as a banner", one) for one in banners.objections(shown)]
+    return found
+
+
+def _letters(recipe: Recipe, cohorts: Cohorts) -> Found:
+    from notifier.letters.checking import check_letters  # noqa: PLC0415 - most plans have no letter
+    from notifier.letters.making import LetterMaker  # noqa: PLC0415
+
+    maker = LetterMaker(recipe)
+    readers = []
+    for (wanted, variant), kinds in cohorts.items():
+        try:
+            readers.append((maker.locale(wanted), variant, *kinds))
+        except BadInput:
+            continue
+    return [
+        (f"{where}, as a letter", one)
+        for where, wrong in check_letters(recipe, dict.fromkeys(readers)).items()
+        for one in wrong
+    ]
 
 
 async def _cohorts(tx: Transaction, now: Announcement) -> Cohorts:
