@@ -317,7 +317,7 @@ async def test_verification_compares_what_is_corrected(wrong: Case, tmp_path: Pa
     """An announcement that claims to correct another one than was recorded is found."""
     made = await wrong.again(wrong.incident.code + FIRST)
     log = Log.of(wrong.store, tmp_path)
-    await log.sequence()
+    await log.sequencer().drain()
     assert "correction-differs" not in await _checked(log)
     async with wrong.store.read() as tx:
         facts = dict((await announcement(tx, made.announcement)).facts) | {"corrects": "another"}

@@ -111,7 +111,8 @@ async def _sent(store: Store, code: str, states: Mapping[str, str], *, end: str 
                     },
                 )
         await tx.write(
-            "UPDATE announcement SET state = :end WHERE id = :id", {"end": end, "id": announcement}
+            "UPDATE announcement SET state = :end, released_at = 1 WHERE id = :id",
+            {"end": end, "id": announcement},
         )
         tx.record(Event("test:sent"))
 

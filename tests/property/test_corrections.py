@@ -70,9 +70,11 @@ async def _end(made: Case, fates: list[tuple[str, bool]]) -> None:
             await tx.write(
                 "UPDATE delivery SET state = :state WHERE customer_id = :id", {"state": state, **who}
             )
-            await tx.write(
-                "UPDATE attempt SET outcome = :outcome WHERE delivery_id IN"
-                " (SELECT id FROM delivery WHERE customer_id = :id)",
-                {"outcome": "unknown" if lost else "deferred", **who},
-            )
+            if lost:
+                await tx.write(
+                    "INSERT INTO attempt (delivery_id, number, opened_at, closed_at, outcome, code, enhanced,"
+                    " relay, reason, event_id, carrier_id) SELECT id, 2, 0, 0, 'unknown', 0, '', '', '', '', ''"
+                    " FROM delivery WHERE customer_id = :id",
+                    who,
+                )
         tx.record(Event("test:fates"))
