@@ -20,7 +20,7 @@ from notifier.channels import Outcome, OutcomeKind
 from notifier.customers.values import CustomerRecord
 from notifier.engine import control
 from notifier.engine.planning import plan
-from notifier.escalation import Escalation
+from notifier.escalation.rounds import Escalation
 from notifier.keys import Keys
 from notifier.plans import Step
 from notifier.preflight import Preflight

@@ -24,7 +24,7 @@ from notifier.escalation.rounds import Escalation
 from notifier.keys import Keys
 from notifier.plans import Step
 from notifier.preflight import Preflight
-from notifier.settings import SendingSettings, Settings
+from notifier.settings import LetterSettings, SendingSettings, Settings
 from notifier.store import Store, Transaction
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
@@ -34,6 +34,12 @@ from tests.fates import FatedChannel
 DEAD = Outcome(OutcomeKind.REJECTED, code=550, enhanced="5.1.1", reason="address-dead")
 INLINE = InlineDispatcher(workers=1)
 SENDING = SendingSettings(concurrency=10)
+LETTERHEAD = LetterSettings(
+    sender_name="Example Company",
+    sender_street="Beispielweg 1",
+    sender_postal_code="50667",
+    sender_city="Köln",
+)
 
 
 @dataclass
@@ -136,7 +142,7 @@ async def journey(
     sms_any_time: str = "test",
 ) -> Journey:
     """Release an announcement to ``people`` whose plan has these later steps; nothing is sent yet."""
-    settings: Settings = settings_in(home)
+    settings: Settings = settings_in(home, letter=LETTERHEAD)
     audience = await freeze(store, keys, people)
     planned = [Step.read(step).model_dump(mode="json") for step in steps]
     number = await drafted(store, audience, plan={"steps": planned, **_hours(sms_any_time)})

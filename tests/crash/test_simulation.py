@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ from notifier.audit.entry import Event
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.verify import verify
+from notifier.banners import StoreBanners
+from notifier.channels.banner.notices import BannerEvent
+from notifier.channels.banner.repository import Facts
 from notifier.channels.receipts import Receipt
 from notifier.engine.planning import plan
 from notifier.engine.reckoning import Account, reckon
@@ -43,8 +47,15 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(3600)]
 SOME, SOME_KILLS = 400, 4
 PEOPLE = int(os.environ.get("SIMULATE_PEOPLE", "0"))
 KILLS = int(os.environ.get("SIMULATE_KILLS", "20"))
-STEPS = ("email:unacknowledged:0.001", "sms:unreached", "letter:unreached")
+STEPS = ("banner:always", "email:unacknowledged:0.001", "sms:unreached", "letter:unreached")
 PATIENCE = 3600.0
+LETTERHEAD = """
+[letter]
+sender_name = "Example Company"
+sender_street = "Beispielweg 1"
+sender_postal_code = "50667"
+sender_city = "Köln"
+"""
 
 
 @dataclass
@@ -108,6 +119,22 @@ class Simulation:
         async with self.store.begin() as tx:
             await settle_pending(tx, self.keys)
 
+    async def sign_in(self, draw: random.Random, share: float) -> None:
+        """Let some of those who ever sign in do so: they see their banner, and some confirm it."""
+        async with self.store.read() as tx:
+            rows = await tx.rows(
+                "SELECT d.reference, c.number FROM delivery d JOIN customer c ON c.id = d.customer_id"
+                " WHERE d.channel = 'banner' AND d.state IN ('planned', 'accepted') AND c.id % 4 = 0"
+            )
+        banners = StoreBanners(self.store, self.keys)
+        for row in rows:
+            if draw.random() < share:
+                events = [BannerEvent.SERVED, BannerEvent.VISIBLE]
+                events += [BannerEvent.OPENED, BannerEvent.ACKNOWLEDGED] if draw.random() < 0.5 else []
+                for event in events:
+                    facts = Facts(1, "json", f"{row.reference}-{event}", "key")
+                    await banners.report(row.number, row.reference, event, datetime.now(UTC), facts)
+
     def taken(self) -> list[str]:
         """Return what the carriers have taken over: reference and attempt, and its fate."""
         logs = [self.settings.home / f"{channel}.taken" for channel in CHANNELS]
@@ -137,6 +164,7 @@ class Simulation:
                 assert account.unaccounted == 0
                 done = not kills and not account.open
                 await self.report(draw, 1.0 if done else 0.2)
+                await self.sign_in(draw, 0.1)
                 if done and not (await self.account()).open:
                     break
             worker.send_signal(signal.SIGTERM)
@@ -174,7 +202,8 @@ async def _untold(store: Store) -> int:
         return int(
             await tx.scalar(
                 "SELECT count(*) FROM audience_member m WHERE NOT EXISTS (SELECT 1 FROM delivery d"
-                " WHERE d.member_id = m.id AND d.channel <> 'banner' AND d.state IN ('accepted', 'delivered'))"
+                " WHERE d.member_id = m.id AND (d.state = 'delivered' OR d.state = 'accepted'"
+                " AND d.channel <> 'banner'))"
                 " AND :steps > (SELECT count(DISTINCT d.step) FROM delivery d WHERE d.member_id = m.id"
                 " AND d.step > 0) + (SELECT count(*) FROM skipped_step s WHERE s.member_id = m.id)",
                 steps=len(STEPS),
@@ -185,7 +214,7 @@ async def _untold(store: Store) -> int:
 
 async def simulate(folder: Path, people: int, kills: int, seed: int) -> str:
     """Run one simulation; returns what it came to."""
-    settings = make_home(folder / "home", 1)
+    settings = make_home(folder / "home", 1, LETTERHEAD)
     async with opened(settings) as store:
         await upgrade(store.engine)
         made = Simulation(settings, store, Keys.load(settings.keys_folder), seed)
