@@ -53,6 +53,7 @@ def test_a_killed_batch_loses_and_doubles_nothing(store_url: str, tmp_path: Path
     desk, code = waiting_desk(store_url, tmp_path, PEOPLE)
     kill(desk, code, tmp_path / "first.zip", moment)
     there = (tmp_path / "first.zip").exists()
+    assert not list(tmp_path.glob(".*")), "a part of an archive was left"
     assert there == (moment in {"published-not-closed", "before-giving-back", "after-giving-back"})
     sql(desk, "UPDATE send_batch SET lease_until = 1 WHERE state = 'leased'", write=True)
     said = desk.say("letters", "batch", code, "--out", str(tmp_path / "next.zip"), "--operator", "alice")

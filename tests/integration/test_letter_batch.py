@@ -114,6 +114,16 @@ def test_a_batch_is_never_overwritten(batch: Batch) -> None:
     assert hashlib.sha256(batch.path.read_bytes()).hexdigest() == batch.sha256
 
 
+def test_where_files_need_names_it_is_the_same(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every file system has files without names; nothing else is left then either."""
+    monkeypatch.delattr("os.O_TMPFILE")
+    assert written(tmp_path).sha256 == batch.sha256
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch.zip", "batch.zip.sha256"]
+    assert (tmp_path / "batch.zip").stat().st_mode & 0o777 == 0o600
+
+
 def test_one_reference_is_printed_once(tmp_path: Path) -> None:
     """A letter that comes twice is set aside the second time."""
     made = written(tmp_path, letter(reference="0" * 16))

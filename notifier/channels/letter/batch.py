@@ -190,21 +190,30 @@ class _Once:
 
 
 class _Draft:
-    """A file in the making, beside its place: it comes into being whole or leaves nothing."""
+    """A file in the making: it comes into being whole or leaves nothing. Until it is published it
+    has no name, so not even ``kill -9`` leaves a part of it; where there are no such files, it
+    lies beside its place.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name: Path | None = None
 
     def __enter__(self) -> Self:
-        # Mode 0600, and a name nobody else has.
-        handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.absolute().parent)
-        self._name = Path(name)
+        folder = self._path.absolute().parent
+        try:
+            handle = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except (OSError, AttributeError):  # Neither every file system has it, nor every system.
+            # Mode 0600, and a name nobody else has.
+            handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=folder)
+            self._name = Path(name)
         self.file: BufferedRandom = os.fdopen(handle, "w+b")
         return self
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
-        self._name.unlink(missing_ok=True)
+        if self._name is not None:
+            self._name.unlink(missing_ok=True)
 
     def digest(self) -> str:
         """Return the SHA-256 of what was written so far."""
@@ -217,7 +226,7 @@ class _Draft:
         self.file.flush()
         os.fsync(self.file.fileno())
         try:
-            os.link(self._name, self._path)
+            self._link()
         except FileExistsError:
             raise Conflict(f"{self._path.name} exists already", advice="Name a new file.") from None
         with suppress(OSError):  # Not every file system can. From here on the file is there.
@@ -226,3 +235,12 @@ class _Draft:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+    def _link(self) -> None:
+        if self._name is not None:
+            os.link(self._name, self._path)
+            return
+        # linkat(2): a file without a name is named by the link that the system has for its number. Only with
+        # a folder given does Python follow that link.
+        number = self.file.fileno()
+        os.link(f"/proc/self/fd/{number}", self._path.absolute(), src_dir_fd=number, follow_symlinks=True)
