@@ -28,7 +28,6 @@ _ORDER = (
     State.SUPPRESSED,
     State.CANCELLED,
 )
-_FIRST_LOST = _ORDER.index(State.BOUNCED)
 
 
 def listed(words: Iterable[str]) -> str:
@@ -47,8 +46,8 @@ RANKED = (
     f" ELSE CASE d.state {_RANK} END || d.state END"
 )
 """A delivery ``d``: what stands lower says more about whether its reader was told."""
-LOST = f"{_FIRST_LOST:02}"
-"""From here on what ``RANKED`` says is that something did not arrive and will not."""
+UNREACHED = f"{_ORDER.index(OFFERED):02}"
+"""From here on ``RANKED`` says that nothing has arrived, or is on its way by itself."""
 ASIDE = (
     "EXISTS (SELECT 1 FROM set_aside s WHERE s.announcement_id = a.id AND s.member_id = m.id"
     f" AND NOT s.repaired AND (a.steps = 0 OR s.finding NOT IN ({listed(ABOUT_THE_MAILBOX)})))"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from notifier.deliveries import State
-from notifier.standing import ASIDE, LOST, OFFERED, RANKED, STEPS_AHEAD
+from notifier.standing import ASIDE, OFFERED, RANKED, STEPS_AHEAD, UNREACHED
 from notifier.store import Transaction
 
 NOTIFIED = (State.ACCEPTED, State.DELIVERED)
@@ -70,7 +70,7 @@ class Account:
 
 _BEST = f"(SELECT min({RANKED}) FROM delivery d WHERE d.member_id = m.id AND d.announcement_id = a.id)"
 _STANDING = (
-    f"CASE WHEN q.best < '{LOST}' THEN substr(q.best, 3) WHEN m.state = 'excluded' THEN 'excluded'"
+    f"CASE WHEN q.best < '{UNREACHED}' THEN substr(q.best, 3) WHEN m.state = 'excluded' THEN 'excluded'"
     f" WHEN {STEPS_AHEAD} AND NOT {ASIDE} THEN 'steps-ahead'"
     " WHEN q.best IS NOT NULL THEN substr(q.best, 3)"
     " WHEN m.state = 'needs-channel' THEN 'needs-channel'"
