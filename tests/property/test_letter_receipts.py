@@ -6,17 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.channels.letter.return_words import KINDS
-from notifier.deliveries import State
-from notifier.receipts.taking import _following
+from notifier.deliveries import State, after
+from notifier.receipts.taking import _happening
 
 REPORTS = st.lists(st.sampled_from(sorted(KINDS)), max_size=8)
 BEGUN = st.sampled_from([State.UNKNOWN, State.HELD, State.ACCEPTED, State.REJECTED, State.SUPPRESSED])
 
 
 def end(state: State, reports: list[str]) -> State:
-    """Return where a letter ends that was in ``state``."""
+    """Return where a letter ends that was in ``state``: in doubt, its answer was lost."""
+    lost = state in {State.UNKNOWN, State.HELD}
     for report in reports:
-        state = _following(state, KINDS[report])
+        if happening := _happening(KINDS[report], lost, state):
+            state = after(state, happening)
     return state
 
 
