@@ -101,6 +101,7 @@ def test_two_people_bring_a_draft_to_its_countdown_and_stop_it(office: Office) -
     assert approved.exit_code == 0, approved.output
     assert "approved for 11 people" in approved.output
     assert approved.output.count("a real notice, drawn at random") >= 1
+    assert "No correction is ready in" in approved.output
     office.rested()
     released = office.run("release", CODE, "--operator", "bob", types=office.bob.lines())
     assert "11 people will be written to" in released.output
