@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from notifier.announcements import Announcement, announcement
+from notifier.announcements import announcement
 from notifier.approvals import approval, due_people
 from notifier.cli import Application, application, out, run
 from notifier.cli.announcements import Code, Who, print_announcement
@@ -123,15 +123,15 @@ async def _show_what_goes_out(app: Application, store: Store, code: str, handle:
         print_announcement(now, counts, given)
         for sample in samples:
             _print_sample(sample)
-        _print_prepared(now, used)
+        print_prepared(now.facts, used)
     return due
 
 
-def _print_prepared(now: Announcement, locales: Sequence[str]) -> None:
+def print_prepared(facts: Mapping[str, Any], locales: Sequence[str]) -> None:
     """Show the correction that is ready should this be wrong: who approves signs it with the facts."""
     missing = []
     for locale in locales:
-        if draft := now.facts["texts"][locale].get("correction_draft"):
+        if draft := facts["texts"][locale].get("correction_draft"):
             out.rule(f"what a correction would say first ({locale})")
             out.print("\n\n".join(draft), markup=False, highlight=False)
         else:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from incidents.app import app as notifier
 from notifier.announcements import announcement
 from notifier.audit.entry import Event
+from notifier.cli.approving import print_prepared
 from notifier.clock import SystemClock
 from notifier.engine.planning import plan
 from notifier.keys import Keys
@@ -91,6 +92,15 @@ def _ready(office: Office) -> None:
     word = office.run("approve-locale", CODE, "en", "--operator", "bob", types=office.bob.lines())
     assert word.exit_code == 0, word.output
     office.rested()
+
+
+def test_a_correction_that_is_ready_is_shown_to_who_approves(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is signed with the facts; the languages without one are named."""
+    facts = {"texts": {"en": {"correction_draft": ["One point was wrong."]}, "de": {}}}
+    print_prepared(facts, ["de", "en"])
+    said = capsys.readouterr().out
+    assert "One point was wrong." in said
+    assert "No correction is ready in de:" in said
 
 
 def test_two_people_bring_a_draft_to_its_countdown_and_stop_it(office: Office) -> None:
