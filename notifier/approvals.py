@@ -21,6 +21,7 @@ from notifier.errors import BadInput, NotifierError, NotPermitted, Refused
 from notifier.preflight.digests import texts_digest, used_locales
 from notifier.preflight.templates import TemplateFiles
 from notifier.settings import ApprovalSettings
+from notifier.standing import REACHABLE
 from notifier.store import Transaction
 from notifier.words import persons
 
@@ -267,9 +268,18 @@ async def approval(tx: Transaction, announcement_id: int) -> Given | None:
 
 
 async def due_people(tx: Transaction, announcement_id: int) -> int:
-    """Count the people who have a notice waiting to go out."""
+    """Count the people who are to be told: those whose notice is made, and those without an e-mail address
+    whom later steps of the plan tell.
+    """
     return int(
-        await tx.scalar("SELECT count(*) FROM notice WHERE announcement_id = :id", id=announcement_id) or 0
+        await tx.scalar(
+            "SELECT (SELECT count(*) FROM notice n WHERE n.announcement_id = a.id)"
+            " + CASE WHEN a.steps = 0 THEN 0 ELSE (SELECT count(*) FROM audience_member m"
+            f" WHERE m.audience_id = a.audience_id AND m.state = 'needs-channel' AND {REACHABLE}) END"
+            " FROM announcement a WHERE a.id = :id",
+            id=announcement_id,
+        )
+        or 0
     )
 
 
