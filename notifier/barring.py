@@ -90,6 +90,12 @@ async def _await_openings(tx: Transaction, subject: str) -> None:
 
     Each of them holds its batch; SQLite has one writer at a time anyway.
     """
+    # The announcements first, as everywhere: who makes notices of later steps holds them.
+    await tx.rows(
+        "SELECT n.id FROM announcement n JOIN audience u ON u.id = n.audience_id WHERE u.subject = :subject"
+        " ORDER BY n.id FOR UPDATE OF n",
+        subject=subject,
+    )
     await tx.rows(
         "SELECT b.id FROM send_batch b JOIN announcement n ON n.id = b.announcement_id"
         " JOIN audience u ON u.id = n.audience_id WHERE u.subject = :subject AND b.state <> 'done'"

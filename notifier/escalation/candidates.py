@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ class Compromised:
 
     condition: str = "false"
     values: Mapping[str, Any] | None = None
+
+
+Matter = Callable[[Transaction, Announcement], Awaitable[Compromised]]
+"""Says what must not be used in the matter that an announcement is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,21 @@ async def still(tx: Transaction, step: Asked, ids: Sequence[int]) -> set[int]:
         f" WHERE {step.condition()}",
         ids=orjson.dumps([{"id": one} for one in ids]).decode(),
         **values,
+    )
+    return {row.id for row in rows}
+
+
+async def unusable(tx: Transaction, people: Sequence[Candidate], now: Compromised) -> set[int]:
+    """Return for whom the contact point that was chosen must not be used any more."""
+    chosen = [{"id": one.id, "point": one.point_id} for one in people if one.point_id is not None]
+    if not chosen:
+        return set()
+    rows = await tx.rows(
+        f"SELECT m.id FROM {tx.recordset('chosen', 'v', id='bigint', point='bigint')}"
+        " JOIN audience_member m ON m.id = v.id JOIN contact_point p ON p.id = v.point"
+        f" WHERE p.state <> 'usable' OR ({now.condition})",
+        chosen=orjson.dumps(chosen).decode(),
+        **(now.values or {}),
     )
     return {row.id for row in rows}
 

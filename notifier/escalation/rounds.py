@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from notifier.announcements import Announcement, announcement
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import STEPS, ask_author, end_holds
 from notifier.errors import Refused
 from notifier.escalation import candidates
-from notifier.escalation.candidates import Asked, Compromised, Step
+from notifier.escalation.candidates import Asked, Compromised, Matter, Step
 from notifier.escalation.making import Workbench
 from notifier.escalation.resend import Resend
 from notifier.escalation.taking import Taken, take
@@ -23,9 +23,6 @@ from notifier.store import Store, Transaction
 CHUNK = 500
 IDLE_SHARE = 10
 """A look that took a second is followed by ten in which nobody looks: looking is for nothing mostly."""
-
-Matter = Callable[[Transaction, Announcement], Awaitable[Compromised]]
-"""Says what must not be used in the matter that an announcement is about."""
 
 
 async def _nothing(_tx: Transaction, _announcement: Announcement) -> Compromised:
@@ -128,7 +125,7 @@ class Escalation:
             await bench.prepare(self._store, step, people)
             made = await asyncio.to_thread(bench.make, step, people)
             async with self._store.begin() as tx:
-                one = await take(tx, step, made, self._dispatcher)
+                one = await take(tx, step, made, self._dispatcher, self._matter)
             gone = Taken(gone.taken + one.taken, gone.skipped + one.skipped)
             if len(people) < CHUNK:
                 break

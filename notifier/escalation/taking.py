@@ -18,7 +18,7 @@ from notifier.audit.merkle import root
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.sending import window_of
 from notifier.escalation import candidates
-from notifier.escalation.candidates import Asked, Candidate
+from notifier.escalation.candidates import Asked, Candidate, Matter
 from notifier.letters import waiting as letters_waiting
 from notifier.store import Transaction
 
@@ -56,8 +56,13 @@ async def take(
     step: Asked,
     made: Sequence[tuple[Candidate, Notice | str]],
     dispatcher: Dispatcher,
+    matter: Matter,
 ) -> Taken:
-    """Put the notices of a step on file and make them ready to be handed over; or why they are not made."""
+    """Put the notices of a step on file and make them ready to be handed over; or why they are not made.
+
+    The announcement is held until the end of the transaction: whoever bars a contact point waits for it, and
+    then sees what was made.
+    """
     share = " FOR SHARE" if tx.dialect == "postgresql" else ""
     now = await tx.row(
         f"SELECT state, control, plan FROM announcement WHERE id = :id{share}", id=step.announcement.id
@@ -65,6 +70,8 @@ async def take(
     if now is None or now.state != "released" or now.control != "run":
         return Taken()
     waiting = await candidates.still(tx, step, [one.id for one, _ in made])
+    barred = await matter(tx, step.announcement)
+    waiting -= await candidates.unusable(tx, [one for one, _ in made], barred)
     told = [(one, what) for one, what in made if one.id in waiting and isinstance(what, Notice)]
     passed = [(one, what) for one, what in made if one.id in waiting and isinstance(what, str)]
     if told:

@@ -10,13 +10,15 @@ import pytest
 from notifier.audit.report import Report
 from notifier.errors import BadInput
 from notifier.escalation import resend
+from notifier.escalation.candidates import Compromised
+from notifier.escalation.rounds import Escalation
 from notifier.keys import Keys
 from notifier.plans import SendPlan
 from notifier.store import Store
 from notifier.testing import FakeClock
-from tests.audiences import Someone
+from tests.audiences import Someone, settings_in
 from tests.integration.test_audit_verify import checked, damage
-from tests.journeys import DEAD, journey
+from tests.journeys import DEAD, INLINE, LETTERHEAD, journey
 from tests.logs import Log
 
 ANNA = Someone("Anna Albrecht", "anna@mail.test", phone="+4915155500001", street="Weg 1")
@@ -80,6 +82,26 @@ async def test_no_answer_brings_a_reminder_then_the_next_channel(
         await made.go(hours)
         assert (len(made.email.sent), len(made.sms.sent)) == sent
     assert made.email.sent[0].content != made.email.sent[1].content
+
+
+async def test_what_is_compromised_meanwhile_is_not_used(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A mark that comes between choosing a contact point and making the delivery still counts."""
+    made = await journey(store, keys, clock, tmp_path, [CARLA], "sms:unreached", "letter:unreached")
+    known = iter([Compromised()])
+
+    async def matter(_tx: object, _about: object) -> Compromised:
+        return next(known, Compromised("p.channel = 'sms'"))
+
+    made.escalation = Escalation(
+        store, keys, settings_in(tmp_path, letter=LETTERHEAD), INLINE, matter, monotonic=lambda: 0.0
+    )
+    await made.go()
+    assert (await made.skipped(), made.sms.sent) == ([], [])
+    await made.go()
+    assert made.sms.sent == []
+    assert await made.skipped() == [(1, "compromised"), (2, "no-contact-point")]
 
 
 @pytest.mark.parametrize(("any_time", "sent"), [("", 0), ("passwords are being used now", 1)])
