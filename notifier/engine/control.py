@@ -9,11 +9,11 @@ from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
-from notifier.audit.merkle import CompactRange, leaf_hash
 from notifier.deliveries import State
 from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
+from notifier.engine.ending import outcomes_of, withdraw_banners
 from notifier.engine.holds import (
     LOST,
     PAUSES,
@@ -362,8 +362,8 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             if waiting
             else f"Wait; see `notifier announcements status {code}`.",
         )
-    await _withdraw_banners(tx, announcement)
-    outcomes = await _outcomes(tx, announcement.id)
+    await withdraw_banners(tx, announcement)
+    outcomes = await outcomes_of(tx, announcement.id)
     await tx.write(
         "UPDATE announcement SET state = 'closed', closed_at = :now WHERE id = :id",
         {"id": announcement.id, "now": tx.now_us()},
@@ -387,26 +387,3 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
         )
     )
     return counts
-
-
-async def _withdraw_banners(tx: Transaction, announcement: Row[Any]) -> None:
-    """Take back the banners that nobody has come to see."""
-    taken = await tx.write(
-        "UPDATE delivery SET state = 'cancelled', changed_at = :now WHERE announcement_id = :id"
-        " AND channel = 'banner' AND state = 'planned'",
-        {"id": announcement.id, "now": tx.now_us()},
-    )
-    if taken:
-        facts = {"announcement": announcement.code, "cancelled": taken, "held": 0}
-        tx.record(Event(AuditAction.DELIVERIES_CANCELLED, facts))
-
-
-async def _outcomes(tx: Transaction, announcement_id: int) -> CompactRange:
-    """Return the tree over the outcomes, of which no more is kept than its edge."""
-    tree = CompactRange()
-    async for part in tx.stream(
-        "SELECT reference, state FROM delivery WHERE announcement_id = :id ORDER BY reference",
-        id=announcement_id,
-    ):
-        tree.extend([leaf_hash(f"{row.reference} {row.state}".encode()) for row in part])
-    return tree

@@ -7,7 +7,8 @@ gives a home another store. The third is in ``batches.claim``.
 
 from __future__ import annotations
 
-from notifier.errors import Refused
+from notifier.errors import Refused, StoreError
+from notifier.keys import Keys
 from notifier.store import Transaction
 
 
@@ -29,4 +30,25 @@ async def require(tx: Transaction, *, drill: bool) -> None:
             if drill
             else f"{code} is a drill, and this is no drill installation",
             advice="Go on with it from the installation it was made in, or cancel it.",
+        )
+
+
+async def require_keys(tx: Transaction, keys: Keys) -> None:
+    """Refuse keys that open nobody: each notice would end as unreadable, one after the other. A few people
+    are tried, because one of them may be damaged.
+    """
+    rows = await tx.rows(
+        "SELECT c.uid, k.wrapped FROM subject_key k JOIN customer c ON c.id = k.customer_id LIMIT 20"
+    )
+    refusal = None
+    for row in rows:
+        try:
+            keys.subject(row.uid, row.wrapped)
+        except StoreError as error:
+            refusal = error
+        else:
+            return
+    if refusal:
+        raise Refused(
+            f"the keys of this installation do not open its store: {refusal}", advice=refusal.advice()
         )

@@ -33,10 +33,10 @@ from notifier.engine.sending import BatchResult, BatchRun
 from notifier.engine.spill import Spill
 from notifier.engine.trail import Trail
 from notifier.engine.windows import SECOND
-from notifier.errors import Conflict, NotifierError, Refused, StoreError, TaskEnded
+from notifier.errors import Conflict, NotifierError, TaskEnded
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
-from notifier.store import Store, Transaction
+from notifier.store import Store
 
 log = structlog.get_logger()
 
@@ -130,7 +130,7 @@ class Worker:
             await self._lanes["email"].open(self._channels)
             async with parts.store.read() as tx:
                 await kind.require(tx, drill=parts.drill)
-                await _require_keys(tx, parts.keys)
+                await kind.require_keys(tx, parts.keys)
             await self._recover()
             sequencing = self._part("sequencer", parts.sequence(self._stop))
             self._start_timers()
@@ -389,24 +389,3 @@ class Worker:
                 await holds.end_holds(tx, announcement_id, kinds=(trouble,), actor="system")
         if tripped:
             self._breaker.forget(announcement_id)
-
-
-async def _require_keys(tx: Transaction, keys: Keys) -> None:
-    """Refuse keys that open nobody: each notice would end as unreadable, one after the other. A few people
-    are tried, because one of them may be damaged.
-    """
-    rows = await tx.rows(
-        "SELECT c.uid, k.wrapped FROM subject_key k JOIN customer c ON c.id = k.customer_id LIMIT 20"
-    )
-    refusal = None
-    for row in rows:
-        try:
-            keys.subject(row.uid, row.wrapped)
-        except StoreError as error:
-            refusal = error
-        else:
-            return
-    if refusal:
-        raise Refused(
-            f"the keys of this installation do not open its store: {refusal}", advice=refusal.advice()
-        )
