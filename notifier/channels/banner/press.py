@@ -148,8 +148,14 @@ class _Parts:
 
     def title(self) -> str:
         """Return the title; in a drill it begins with its mark."""
-        title = self._say("title_update" if self._seen["update"] else "title")
+        title = self._say(self._title())
         return f"({self._say('drill_mark')}) {title}" if self._seen["drill"] else title
+
+    def _title(self) -> str:
+        for kind in ("unaffected", "corrected", "update"):
+            if self._seen[kind]:
+                return {"corrected": "title_correction"}.get(kind, f"title_{kind}")
+        return "title"
 
     def action(self) -> CallToAction | None:
         """Return what leads to the notice's own page, where it has one."""
@@ -158,6 +164,8 @@ class _Parts:
 
     def summary(self, hushed: Collection[str]) -> tuple[str, str]:
         """Return the summary, and what was kept out of it."""
+        if self._seen["unaffected"]:
+            return self._say("lead_unaffected"), ""
         said = str(self._seen.get("summary", ""))
         if names_one(said, hushed):
             return " ".join(self._lines.of(self._occurred(), self._discovered())), said
@@ -165,7 +173,32 @@ class _Parts:
 
     def sections(self, hidden: str) -> Iterator[Section]:
         """Yield the sections, in order; `hidden` is what the summary must not say."""
-        seen, say, of, items = self._seen, self._say, self._lines.of, self._lines.items
+        yield from self._unaffected() if self._seen["unaffected"] else self._facts(hidden)
+        yield from self._ending()
+
+    def _told(self) -> str:
+        told = self._seen["told"]
+        return self._say(told["case"], start=told["start"], end=told["end"])
+
+    def _unaffected(self) -> Iterator[Section]:
+        """Yield what somebody reads who was told before, and is not affected after all."""
+        say, of = self._say, self._lines.of
+        note = say("drill_note") if self._seen["drill"] else ""
+        yield Section(say("title_unaffected"), tuple(of(note, self._told(), *self._seen["correction"])))
+        yield Section(say("advice"), tuple(of(say("unaffected_advice"), say("sorry"))))
+
+    def _correction(self) -> Iterator[Section]:
+        seen, say = self._seen, self._say
+        if not seen["correction"]:
+            return
+        before = (self._told(), say("lead_correction")) if seen["corrected"] else ()
+        after = (say("correction_follows"),) if seen["corrected"] else ()
+        heading = say("corrected" if seen["corrected"] else "news")
+        yield Section(heading, tuple(self._lines.of(*before, *seen["correction"], *after)))
+
+    def _facts(self, hidden: str) -> Iterator[Section]:
+        seen, say, items = self._seen, self._say, self._lines.items
+        yield from self._correction()
         yield Section(say("happened"), tuple(self._happened(hidden)))
         yield Section(say("information"), tuple(self._information()))
         yield from self._accounts()
@@ -180,6 +213,9 @@ class _Parts:
                 say("next_update", day=day) if day else say("next_update_open"),
             ),
         )
+
+    def _ending(self) -> Iterator[Section]:
+        seen, say, of = self._seen, self._say, self._lines.of
         yield Section(
             say("check"),
             tuple(of(say("check_intro"), say("check_never"))),
