@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from incidents import tables
 from notifier.audit.guards import APPEND_ONLY, WRITTEN_AT_ONCE
 from notifier.keys import Keys
 from notifier.store import Store
@@ -17,6 +18,7 @@ from tests import world
 from tests.affected import affect, declared
 from tests.logs import Log
 
+__all__ = ["tables"]  # Imported: its tables are guarded too.
 COLUMN = {
     "audit_event": "action",
     "log_leaf": "event_id",
@@ -33,6 +35,8 @@ COLUMN = {
     "skipped_step": "reason",
     "acknowledgement": "reason",
     "banner_event": "form",
+    "substitute_page": "digest",
+    "substitute_proof": "digest",
 }
 
 
@@ -55,6 +59,13 @@ SHOWN = (
     "INSERT INTO banner_event (delivery_id, member_id, report, revision, event, at, form, locale, key_id, was, "
     "became, event_id) VALUES (1, 1, 'r', 1, 'served', 0, 'json', '', '', '', '', '')"
 )
+PAGE = (
+    "INSERT INTO substitute_page (notice_id, kind, locale, content, digest) VALUES (1, 'page', 'en', '', '')"
+)
+PROOF = (
+    "INSERT INTO substitute_proof (notice_id, locale, occasion, served, status, digest, at, event_id) VALUES "
+    "(1, 'en', 'end', true, 200, '', 0, '')"
+)
 
 
 @pytest.fixture
@@ -76,6 +87,8 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
             plain.execute(SKIPPED)
             plain.execute(ACKNOWLEDGED)
             plain.execute(SHOWN)
+            plain.execute(PAGE)
+            plain.execute(PROOF)
             plain.commit()
         return store
     async with store.begin() as tx:
@@ -92,6 +105,9 @@ async def filled(store: Store, keys: Keys, tmp_path: Path) -> Store:
         for column in ("delivery_id", "member_id"):
             await tx.housekeep(f"ALTER TABLE banner_event DROP CONSTRAINT banner_event_{column}_fkey")
         await tx.housekeep(SHOWN)
+        for table, statement in (("substitute_page", PAGE), ("substitute_proof", PROOF)):
+            await tx.housekeep(f"ALTER TABLE {table} DROP CONSTRAINT {table}_notice_id_fkey")
+            await tx.housekeep(statement)
     return store
 
 
