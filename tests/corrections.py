@@ -29,7 +29,7 @@ from notifier.store import Store
 from notifier.testing import FakeClock
 from tests.affected import add, affect, declared
 from tests.audiences import Frozen, settings_in
-from tests.journeys import DEAD, INLINE, Journey
+from tests.journeys import DEAD, INLINE, LETTERHEAD, Journey
 
 RECORD = b"""
 title: Test
@@ -75,7 +75,7 @@ class Case:
 
     async def release(self, code: str) -> Journey:
         """Make the notices of an announcement and release it; nothing is sent yet."""
-        settings = settings_in(self.home)
+        settings = settings_in(self.home, letter=LETTERHEAD)
         async with self.store.read() as tx:
             row = await tx.row("SELECT id, audience_id FROM announcement WHERE code = :code", code=code)
         assert row is not None
