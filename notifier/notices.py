@@ -17,6 +17,7 @@ from typing import Any
 from notifier.errors import StoreError
 
 _WINDOW = -15  # Raw deflate, 32 kB window: no header, and no Adler-32 over personal bytes.
+_AFTER_RECIPIENT = b"\0"  # In no e-mail address, number or postal address; those have several lines.
 SEAL_CONTEXT = b"notice"
 LISTED_RECORDS = 50
 """How many records a notice lists."""
@@ -60,10 +61,19 @@ def shortened(records: Sequence[str], most: int) -> list[str]:
     return [*first, f"+ {more}"] if more else first
 
 
+def addressed(recipient: str, message: bytes) -> bytes:
+    """Return a message behind its recipient: an address, a number, or the lines of a postal address. One with
+    a NUL in it is a ``ValueError``: it could not be told from the message.
+    """
+    if "\0" in recipient:
+        raise ValueError("there is a NUL in the recipient of a notice")
+    return recipient.encode() + _AFTER_RECIPIENT + message
+
+
 def pack(recipient: str, message: bytes, dictionary: bytes) -> bytes:
-    """Compress an envelope recipient and a message without Date against ``dictionary``."""
+    """Compress a recipient and a message without Date against ``dictionary``; see ``addressed``."""
     squeeze = _primed(dictionary).copy()
-    return squeeze.compress(recipient.encode() + b"\n" + message) + squeeze.flush()
+    return squeeze.compress(addressed(recipient, message)) + squeeze.flush()
 
 
 @lru_cache(maxsize=64)
@@ -74,7 +84,7 @@ def _primed(dictionary: bytes) -> zlib._Compress:
 
 def sample(dictionary: bytes) -> bytes:
     """Return the message to an invented reader that a dictionary holds behind their address."""
-    return dictionary.partition(b"\n")[2]
+    return dictionary.partition(_AFTER_RECIPIENT)[2]
 
 
 def unpack(packed: bytes, dictionary: bytes) -> tuple[str, bytes]:
@@ -84,7 +94,7 @@ def unpack(packed: bytes, dictionary: bytes) -> tuple[str, bytes]:
     """
     expand = zlib.decompressobj(_WINDOW, zdict=dictionary[-32_768:])
     try:
-        recipient, between, message = (expand.decompress(packed) + expand.flush()).partition(b"\n")
+        recipient, between, message = (expand.decompress(packed) + expand.flush()).partition(_AFTER_RECIPIENT)
         if between and expand.eof and not expand.unused_data:
             return recipient.decode(), message
     except (zlib.error, UnicodeDecodeError):

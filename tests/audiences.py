@@ -12,6 +12,7 @@ import orjson
 
 from notifier.approvals import Rules
 from notifier.audiences import seal
+from notifier.customers.values import PostalAddress
 from notifier.keys import Keys
 from notifier.preflight.rules import rules_for
 from notifier.release import draft
@@ -105,8 +106,9 @@ async def _insert(tx: Transaction, keys: Keys, frozen: Frozen, first: int, point
         uid = secrets.token_hex(16)
         subject, wrapped = keys.new_subject(uid)
         known: dict[str, Any] = {"name": one.name}
-        if one.street:
-            known["address"] = {"street": one.street, "postal_code": "50667", "city": "Köln", "country": "DE"}
+        postal = PostalAddress(one.street, "50667", "Köln", "", "DE") if one.street else None
+        if postal:
+            known["address"] = postal.as_json()
         sealed = subject.seal(orjson.dumps(known), b"customer")
         frozen.subjects[one.email] = first + at
         customers.append((first + at, uid, f"C{first + at}", one.locale, "", one.country, "", "", "", "{}", sealed,
@@ -115,7 +117,8 @@ async def _insert(tx: Transaction, keys: Keys, frozen: Frozen, first: int, point
         index = keys.blind_index("email", one.email.lower())
         address = subject.seal(one.email.encode(), b"contact_point")
         points.append((point + at, first + at, "email", 0, address, index, index, "site", one.point, ""))
-        for channel, value in (("sms", one.phone), ("letter", one.street)):
+        label = "\n".join(postal.lines()) if postal else ""
+        for channel, value in (("sms", one.phone), ("letter", label)):
             if value:
                 other = keys.blind_index("phone" if channel == "sms" else "place", value)
                 sealed_value = subject.seal(value.encode(), b"contact_point")

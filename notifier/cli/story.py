@@ -217,7 +217,8 @@ def _print_announcement(one: AnnouncementTold) -> None:
 
 def _print_delivery(one: DeliveryTold, *, text: bool) -> None:
     nobody = "(erased)" if one.intact is None else "(unreadable)"
-    whom = "" if one.channel == "banner" else f" to {escape(one.recipient) or nobody}"
+    known = ", ".join(one.recipient.splitlines())
+    whom = "" if one.channel == "banner" else f" to {escape(known) or nobody}"
     out.print(
         f"    {grouped(one.reference)} by {one.channel}{whom}: "
         f"[bold]{one.state}[/] since {_moment(one.changed_at)}"

@@ -77,7 +77,7 @@ class Dictionary:
 
 def new_dictionary(message: bytes) -> bytes:
     """Return the dictionary that an invented reader's message makes: an envelope like those it serves."""
-    return INVENTED_ADDRESS.encode() + b"\n" + message
+    return notices.addressed(INVENTED_ADDRESS, message)
 
 
 def known_dictionary(number: int, content: bytes) -> Dictionary:

@@ -24,6 +24,18 @@ def test_what_was_packed_comes_back() -> None:
     assert notices.unpack(PACKED, WORDS) == ("eva@mail.test", b"Subject: x\r\n\r\n" + WORDS)
 
 
+def test_a_recipient_may_have_several_lines() -> None:
+    """As a postal address does, and the message behind it as well."""
+    place = "Beispielweg 1\n50667 Köln\nDE"
+    assert notices.unpack(notices.pack(place, WORDS, b"x"), b"x") == (place, WORDS)
+
+
+def test_a_recipient_that_could_run_into_the_message_is_refused() -> None:
+    """Better no notice than one that nobody can open."""
+    with pytest.raises(ValueError, match="NUL"):
+        notices.pack("eva@mail.test\0Subject: x", WORDS, b"x")
+
+
 @pytest.mark.parametrize(
     ("packed", "dictionary"),
     [
@@ -34,7 +46,7 @@ def test_what_was_packed_comes_back() -> None:
         (b"\xff" * 20, WORDS),
         (b"", WORDS),
         (_raw(b"no recipient before it"), b"x"),
-        (_raw(b"\xff\xfe@mail.test\nSubject: x"), b"x"),
+        (_raw(b"\xff\xfe@mail.test\0Subject: x"), b"x"),
     ],
     ids=["damaged", "empty", "cut", "longer", "noise", "nothing", "no-recipient", "no-text"],
 )
