@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ import orjson
 from notifier.audit import frozen
 from notifier.audit.actions import AuditAction
 from notifier.audit.guards import APPEND_ONLY, OPEN_WHILE_EMPTY, statements
-from notifier.audit.merkle import CompactRange, leaf_hash
+from notifier.audit.outcomes import outcomes
 from notifier.audit.replay import Replay
 from notifier.audit.report import Facts, Report
 from notifier.store import Transaction
@@ -248,24 +248,14 @@ async def _closing(tx: Transaction, report: Report, facts: Facts) -> None:
     if announcement is None:
         report.add("closing-differs", f"the announcement {code} was closed and is gone")
         return
-    known = {"id": announcement.id}
-    total = await tx.scalar("SELECT count(*) FROM delivery WHERE announcement_id = :id", **known)
-    counted = sum(facts.get("counts", {}).values())
-    outcomes = tx.stream(
-        # What a receipt has changed since, it was before.
-        "SELECT d.reference || ' ' || COALESCE((SELECT r.was FROM receipt r WHERE r.delivery_id = d.id "
-        "AND r.late AND r.became <> '' ORDER BY r.id LIMIT 1), d.state) AS line FROM delivery d "
-        "WHERE d.announcement_id = :id ORDER BY d.reference",
-        **known,
+    found = await outcomes(
+        tx.stream(
+            # What a receipt has changed since, it was before.
+            "SELECT d.reference, COALESCE((SELECT r.was FROM receipt r WHERE r.delivery_id = d.id "
+            "AND r.late AND r.became <> '' ORDER BY r.id LIMIT 1), d.state) AS state FROM delivery d "
+            "WHERE d.announcement_id = :id ORDER BY d.reference",
+            id=announcement.id,
+        )
     )
-    _, root = await _root(outcomes)
-    if not (facts.get("outcomes") == counted == total and facts.get("root") == root):
+    if any(facts.get(name) != value for name, value in found.as_facts().items()):
         report.add("closing-differs", f"the deliveries of {code} are not those it was closed with")
-
-
-async def _root(parts: AsyncIterator[Any]) -> tuple[int, str]:
-    """Return the number of lines and the RFC 6962 root over them, in flat memory."""
-    tree = CompactRange()
-    async for part in parts:
-        tree.extend([leaf_hash(row.line.encode()) for row in part])
-    return tree.size, tree.root().hex()

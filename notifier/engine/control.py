@@ -335,7 +335,7 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
 
 
 async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
-    """Close an announcement in which nothing is open any more; returns its counts per end state.
+    """Close an announcement in which nothing is open any more; returns how many people stand at what.
 
     Who was left in doubt by a person's decision stays held, and counts as such.
     The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
@@ -381,8 +381,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
                 "actor": f"operator:{operator}",
                 "counts": counts,
                 "people": account.people,
-                "outcomes": outcomes.size,
-                "root": outcomes.root().hex(),
+                **outcomes.as_facts(),
             },
         )
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
-from notifier.audit.merkle import CompactRange, leaf_hash
+from notifier.audit.outcomes import Outcomes, outcomes
 from notifier.store import Transaction
 
 
@@ -24,12 +24,11 @@ async def withdraw_banners(tx: Transaction, announcement: Row[Any]) -> None:
         tx.record(Event(AuditAction.DELIVERIES_CANCELLED, facts))
 
 
-async def outcomes_of(tx: Transaction, announcement_id: int) -> CompactRange:
-    """Return the tree over the outcomes, of which no more is kept than its edge."""
-    tree = CompactRange()
-    async for part in tx.stream(
-        "SELECT reference, state FROM delivery WHERE announcement_id = :id ORDER BY reference",
-        id=announcement_id,
-    ):
-        tree.extend([leaf_hash(f"{row.reference} {row.state}".encode()) for row in part])
-    return tree
+async def outcomes_of(tx: Transaction, announcement_id: int) -> Outcomes:
+    """Return how every delivery stands now."""
+    return await outcomes(
+        tx.stream(
+            "SELECT reference, state FROM delivery WHERE announcement_id = :id ORDER BY reference",
+            id=announcement_id,
+        )
+    )

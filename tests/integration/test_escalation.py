@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifier.audit.report import Report
+from notifier.engine import control
 from notifier.errors import BadInput
 from notifier.escalation import resend
 from notifier.escalation.candidates import Compromised
@@ -161,6 +162,31 @@ async def test_steps_verify_and_their_loss_shows(
     assert _of_steps(await checked(log)) == {}
     await damage(log, "DELETE FROM skipped_step", "UPDATE delivery SET reference = 'X' WHERE step = 1")
     assert _of_steps(await checked(log))["step-differs"] == 2
+
+
+async def test_what_was_closed_with_all_its_steps_verifies(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """It commits to every delivery, of which some people have several; one that changes later is found."""
+    log = Log.of(store, tmp_path)
+    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO], "sms:unreached", "letter:unreached")
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    await made.go()
+    await made.send()
+    async with store.begin() as tx:
+        code = str(await tx.scalar("SELECT code FROM announcement"))
+        assert await control.close(tx, code, operator="alice") == {"accepted": 2}
+    await log.sequencer().drain()
+    assert _of_closing(await checked(log)) == {}
+    (entry,) = await made.entries("announcement:closed")
+    assert (entry["outcomes"], entry["deliveries"]) == (3, {"accepted": 2, "rejected": 1})
+    await damage(log, "UPDATE delivery SET state = 'accepted' WHERE state = 'rejected'")
+    assert _of_closing(await checked(log)) == {"closing-differs": 1}
+
+
+def _of_closing(report: Report) -> dict[str, int]:
+    return {code: n for code, n in report.counts.items() if code.startswith("closing")}
 
 
 def _of_steps(report: Report) -> dict[str, int]:
