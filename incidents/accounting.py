@@ -89,7 +89,7 @@ _DELIVERED = (
     f" WHEN {OFFERING} THEN '5 {PENDING} banner waits for a sign-in'"
     f" WHEN d.state = '{State.ACCEPTED}' AND d.changed_at <= :settled"
     f" THEN '2 {NOTIFIED} ' || d.channel || ', accepted and not returned'"
-    f" WHEN d.state = '{State.ACCEPTED}' THEN '3 {PENDING} accepted just now'"
+    f" WHEN d.state = '{State.ACCEPTED}' THEN '3 {PENDING} ' || d.channel || ', accepted just now'"
     f" WHEN d.state IN ({listed(OPEN)}) THEN '4 {PENDING} ' || d.state"
     f" WHEN d.state = '{State.CANCELLED}' THEN '6 {UNREACHABLE} cancelled'"
     f" WHEN d.state = '{State.BOUNCED}' THEN '6 {UNREACHABLE} ' || d.channel || ' returned, ' || {_RETURNED}"

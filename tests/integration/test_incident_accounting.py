@@ -70,7 +70,7 @@ async def test_what_was_accepted_counts_once_it_has_not_come_back(
     async with store.begin() as tx:
         await tx.housekeep("UPDATE delivery SET changed_at = :now, attempts = 1", {"now": tx.now_us()})
         reference = await tx.scalar("SELECT reference FROM delivery ORDER BY id LIMIT 1")
-    assert (await _counted(store, incident)).parts == {"pending": {"accepted just now": 2}}
+    assert (await _counted(store, incident)).parts == {"pending": {"email, accepted just now": 2}}
     clock.advance(hours=73)
     assert (await _counted(store, incident)).parts == {"notified": {"email, accepted and not returned": 2}}
     async with store.begin() as tx:
