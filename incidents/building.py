@@ -51,13 +51,19 @@ def build_channel(settings: Settings) -> Channel:
     return EmailChannel(settings.email)
 
 
-def build_carriers(settings: Settings, keys: Keys, email: Channel) -> dict[str, Carrier]:
-    """Return what carries notices, by channel: those that are set up. A drill has its own double."""
+def build_carriers(
+    settings: Settings, keys: Keys, email: Channel, texts: DrillSmsChannel | None = None
+) -> dict[str, Carrier]:
+    """Return what carries notices, by channel: those that are set up. A drill has its own double, for which
+    ``texts`` may stand in.
+    """
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     finisher = EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer)
     carriers = {"email": Carrier(email, finisher)}
     if settings.drill:
-        texts = DrillSmsChannel(callback_port=settings.web.port, log=settings.state_folder / TEXTS_LOG)
+        texts = texts or DrillSmsChannel(
+            callback_port=settings.web.port, log=settings.state_folder / TEXTS_LOG
+        )
         here = f"http://127.0.0.1:{settings.web.port}"
         carriers["sms"] = Carrier(texts, SmsFinisher(CallbackUrls(keys, here)))
     elif settings.sms.provider:
@@ -110,10 +116,13 @@ def build_worker(
     keys: Keys,
     store: Store,
     channel: Channel | None = None,
+    *,
     here: Callable[[], str] | None = None,
+    texts: DrillSmsChannel | None = None,
 ) -> Worker:
-    """Return the worker of an installation; ``channel`` stands in for the configured one. ``here`` gives the
-    address of the web server in this process, where that is not as configured.
+    """Return the worker of an installation; ``channel`` stands in for the configured one for e-mail, and
+    ``texts`` for a drill's one for SMS. ``here`` gives the address of the web server in this process, where
+    that is not as configured.
     """
     used = channel or build_channel(settings)
     dispatcher = InlineDispatcher(workers=settings.sending.batches_at_once)
@@ -167,7 +176,7 @@ def build_worker(
         Parts(
             store=store,
             keys=keys,
-            carriers=build_carriers(settings, keys, used),
+            carriers=build_carriers(settings, keys, used, texts),
             drill=settings.drill,
             dispatcher=dispatcher,
             settings=settings.sending,

@@ -68,21 +68,26 @@ def show(
         value["exported"] = written
 
     def human() -> None:
-        table = Table(box=None, show_header=False)
-        for group, words in _WORDS.items():
-            if found.total(group):
-                table.add_row(f"[bold]{words}[/]", f"[bold]{found.total(group):,}[/]")
-                for what, count in found.parts[group].items():
-                    table.add_row(f"  {what}", f"{count:,}")
-        out.print(f"{persons(found.people)} affected")
-        out.print(table)
-        out.print(f"unaccounted: {found.unaccounted}")
+        print_accounts(found)
         if export is not None:
             out.print(
                 f"Written to {export}: {persons(written)}. The file holds names and addresses.", markup=False
             )
 
     app_.show(value, human)
+
+
+def print_accounts(found: Accounts) -> None:
+    """Print where everybody affected stands, and that nobody is missing."""
+    table = Table(box=None, show_header=False)
+    for group, words in _WORDS.items():
+        if found.total(group):
+            table.add_row(f"[bold]{words}[/]", f"[bold]{found.total(group):,}[/]")
+            for what, count in found.parts[group].items():
+                table.add_row(f"  {what}", f"{count:,}")
+    out.print(f"{persons(found.people)} affected")
+    out.print(table)
+    out.print(f"unaccounted: {found.unaccounted}")
 
 
 async def _export(app_: Application, opened: Store, code: str, path: Path, actor: str) -> int:

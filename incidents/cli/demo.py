@@ -11,13 +11,15 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from incidents import demo
+from incidents.accounting import accounts
 from incidents.building import build_sequencer
+from incidents.cli.accounting import print_accounts
+from incidents.store import find
 from incidents.trail import CHECKS
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.verify import verify
 from notifier.cli import Application, application, err, out, run
-from notifier.cli.sending import account_table
 from notifier.cli.story import opened, print_told
 from notifier.engine.reckoning import Account
 from notifier.errors import AuditError, NotifierError
@@ -30,6 +32,7 @@ _STAGES = {
     "sending": "handing over",
     "canary-out": "the canary is out; Ben looks and resumes",
     "wave-out": "a wave is out; Ben starts the next",
+    "letters": "only letters wait: they are printed and posted",
     "done": "everybody has an answer",
 }
 
@@ -123,10 +126,17 @@ async def _send(home: demo.DemoHome, store: Store, people: int) -> tuple[str, Ac
             if now.stage not in said and now.stage in {"canary-out", "wave-out"}:
                 said.add(now.stage)
                 out.print(_STAGES[now.stage])
+            if now.posted:
+                totals = now.posted.totals
+                out.print(
+                    f"{amount(totals.letters, 'letter')}, {amount(totals.pages, 'page')}, in {demo.ARCHIVE};"
+                    f" the mail house posted them, {now.posted.returned:,} came back"
+                )
 
         account = await demo.send_all(home, store, announced, watch)
-    out.print(account_table(account))
-    out.print(f"unaccounted: {account.unaccounted}")
+    async with store.read() as tx:
+        hours = home.settings.sending.settled_hours
+        print_accounts(await accounts(tx, await find(tx, audience.subject), settled_hours=hours))
     return announced, account
 
 
@@ -149,11 +159,11 @@ async def _verify(home: demo.DemoHome, store: Store) -> bool:
 
 
 async def _tell_one(home: demo.DemoHome, store: Store) -> None:
-    """Show the story of one customer whose notice needed a second try."""
+    """Show the story of one customer who was hard to reach."""
     async with store.read() as tx:
         chosen = await tx.row(
             "SELECT c.id, c.number FROM delivery d JOIN customer c ON c.id = d.customer_id "
-            "WHERE d.state = 'accepted' ORDER BY d.attempts DESC, d.id LIMIT 1"
+            "GROUP BY c.id, c.number ORDER BY max(d.step) DESC, sum(d.attempts) DESC, c.id LIMIT 1"
         )
         if chosen is None:
             raise NotifierError("nobody was told anything")

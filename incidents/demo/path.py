@@ -14,6 +14,7 @@ from incidents.freeze import freeze
 from incidents.lifecycle import Step
 from incidents.selection import Selection
 from incidents.store import declare, find, take_step
+from notifier import plans
 from notifier.announcements import announcement
 from notifier.approvals import due_people
 from notifier.audiences import Audience
@@ -34,6 +35,8 @@ SEED = 34
 NOT_IN_THE_BACKUP = "attribute.plan = free"
 CANARY = 100
 WAVES = 3
+PLAN = ("sms:unreached", "letter:unreached")
+"""What follows an e-mail that does not arrive."""
 _DEADLINE_HOURS = 72
 
 
@@ -94,6 +97,9 @@ async def make_ready(
                 "waves": WAVES,
                 "wave_every_minutes": 30,
                 "deadline": tx.now_us() + _DEADLINE_HOURS * 3_600_000_000,
+                "steps": [plans.Step.read(one).model_dump(mode="json") for one in PLAN],
+                "sms_window": None,
+                "sms_any_time": "a drill: nobody is woken",
             },
             organisation=home.settings.organisation,
             author=AUTHOR,

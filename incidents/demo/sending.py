@@ -1,19 +1,25 @@
-"""Sending: the real worker on the drill's channel, with servers that defer, refuse and hang up."""
+"""Sending: the real worker on the drill's channels, with servers that defer, refuse and hang up, and whoever
+is not reached by e-mail followed up by SMS and then by letter.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from incidents.building import CATCHER_LOG, build_worker
+from incidents.building import CATCHER_LOG, TEXTS_LOG, build_worker
 from incidents.demo.home import APPROVER, AUTHOR, DemoHome
+from incidents.demo.mail_house import Posted, post_letters
 from notifier.channels.email.drill import DrillChannel
 from notifier.channels.email.scripts import Script
+from notifier.channels.sms import double_scripts as texting
+from notifier.channels.sms.drill import DrillSmsChannel
 from notifier.engine import control
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.reckoning import Account, reckon
 from notifier.errors import Conflict
+from notifier.letters.waiting import waiting as letters_waiting
 from notifier.store import Store
 
 SCRIPTS = (
@@ -26,6 +32,9 @@ SCRIPTS = (
 connection that breaks after the message was taken, which leaves honest doubt.
 """
 
+TEXT_SCRIPTS = (texting.Script("*[13]", code=21211), texting.Script("*7", code=21614))
+"""Numbers that nobody has, and landlines."""
+
 _LOOK_EVERY = 0.1
 _NEAR = InlineDispatcher(workers=0)
 
@@ -36,6 +45,8 @@ class Watched:
 
     stage: str
     account: Account
+    posted: Posted | None = None
+    """The letters, once they are printed."""
 
 
 async def send_all(
@@ -44,9 +55,12 @@ async def send_all(
     """Run the worker until everybody has an end state; returns who is where.
 
     After the canary the second operator looks and resumes, and starts each wave when the one before is out.
+    Once nothing but letters waits, those are printed and posted.
     """
-    channel = DrillChannel(log=home.settings.state_folder / CATCHER_LOG, scripts=SCRIPTS)
-    worker = build_worker(home.settings, home.keys, store, channel)
+    state = home.settings.state_folder
+    channel = DrillChannel(log=state / CATCHER_LOG, scripts=SCRIPTS)
+    texts = DrillSmsChannel(log=state / TEXTS_LOG, scripts=TEXT_SCRIPTS)
+    worker = build_worker(home.settings, home.keys, store, channel, texts=texts)
     stop = asyncio.Event()
     working = asyncio.create_task(worker.run(stop))
     try:
@@ -59,6 +73,9 @@ async def send_all(
                 break
             if watched.stage in {"canary-out", "wave-out"}:
                 await _go_on(store, announced, watched.stage)
+            if watched.stage == "letters":
+                posted = await post_letters(home, store, announced)
+                on_progress(replace(watched, posted=posted))
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         stop.set()
@@ -84,11 +101,15 @@ async def _look(store: Store, announced: str) -> Watched:
         sent = await tx.scalar(
             "SELECT count(*) FROM delivery d JOIN send_batch b ON b.id = d.batch_id "
             "JOIN wave w ON w.id = b.wave_id WHERE d.announcement_id = :id AND w.state = 'ready' "
-            "AND d.state IN ('planned', 'handing-over')",
+            "AND d.channel <> 'letter' AND d.state IN ('planned', 'handing-over')",
             id=found.id,
         )
+        letters = await letters_waiting(tx, found.id)
     if not waiting:
-        return Watched("sending" if account.open else "done", account)
+        # A letter waits for nobody but whoever prints it.
+        only_letters = letters.ready and letters.ready == account.open
+        stage = "letters" if only_letters else "sending" if account.open else "done"
+        return Watched(stage, account)
     if sent or waiting[0].number == 0:
         return Watched("sending", account)
     return Watched("canary-out" if waiting[0].state == "held" else "wave-out", account)
