@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+from collections import defaultdict
 
 import pypdf
 import pypdfium2
@@ -12,6 +14,7 @@ import zxingcpp
 
 from notifier.channels.letter import EnvelopeForm, LetterRenderer
 from notifier.channels.letter.forms import FORMS, form_for
+from notifier.customers.values import PostalAddress
 from notifier.notices import Person, grouped
 from notifier.rendering import Renderer
 from notifier.rendering.readers import as_read
@@ -215,3 +218,19 @@ def test_a_camera_reads_the_address_and_the_reference_and_nothing_else(locale: s
     found = [code for page in document for code in zxingcpp.read_barcodes(page.render(scale=2).to_pil())]
     document.close()
     assert [code.text for code in found] == [f"notices.example.com/check\n{grouped(REFERENCE)}"]
+
+
+@pytest.mark.parametrize("address", [US, DE], ids=["on the letterhead", "in the window"])
+def test_an_address_reads_the_same_in_every_language(address: PostalAddress) -> None:
+    """The sender's number stays before their street in a letter that reads from right to left."""
+    with contextlib.closing(pypdfium2.PdfDocument(pdf(letter("ar", address=address)))) as document:
+        assert any("1 Example Road" in line for line in _as_seen(document[0].get_textpage()))
+
+
+def _as_seen(page: pypdfium2.PdfTextPage) -> list[str]:
+    """Return the lines of a page with their characters from left to right."""
+    lines: defaultdict[int, list[tuple[float, str]]] = defaultdict(list)
+    for place in range(page.count_chars()):
+        left, bottom, _, _ = page.get_charbox(place, loose=True)
+        lines[round(bottom)].append((left, page.get_text_range(place, 1)))
+    return ["".join(char for _, char in sorted(line)) for line in lines.values()]

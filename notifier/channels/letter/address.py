@@ -81,11 +81,6 @@ def label(address: PostalAddress, names: Sequence[str], home: str) -> Label:
     return Label(tuple(lines), country, rtl=_reads_from_right(lines), findings=tuple(findings))
 
 
-def one_line(address: PostalAddress, name: str, country: str) -> str:
-    """Return a sender's address as one line above the recipient's in a window, who is in ``country``."""
-    return " · ".join(label(address, [name], country).lines)
-
-
 def _parts(address: PostalAddress, names: Sequence[str], country: str) -> dict[str, str]:
     """Return the parts as the metadata call them."""
     return {

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import TemplateNotFound
 
 from notifier.channels import Finding
-from notifier.channels.letter.address import Label, label, one_line
+from notifier.channels.letter.address import Label, label
 from notifier.channels.letter.content import Content
 from notifier.channels.letter.forms import FORMS, Geometry, form_for
 from notifier.channels.letter.press import PAGE, LetterPress
@@ -157,6 +157,7 @@ class LetterRenderer:
         language, _, rest = letter.locale.partition("-")
         region = rest.rpartition("-")[2]
         reference = grouped(letter.reference)
+        writes = label(self._sender.address, [self._sender.name], where.country)
         with all_named():
             order = self._press.order(letter.notice, letter.locale, letter.facts)
             data = {
@@ -167,8 +168,11 @@ class LetterRenderer:
                 "form": _measures(geometry),
                 "title": content.subject(),
                 "brand": clean(str(letter.facts.get("brand", ""))),
-                "letterhead": [] if geometry.return_line else self._letterhead(where.country),
-                "return_line": one_line(self._sender.address, self._sender.name, where.country),
+                "sender": {
+                    "lines": [] if geometry.return_line else writes.lines[1:],
+                    "in_a_line": " · ".join(writes.lines),
+                    "rtl": writes.rtl,
+                },
                 "address": {"lines": where.lines, "rtl": where.rtl},
                 "dated": self._press.day(order, letter.dated) if letter.dated else "",
                 "reference": reference,
@@ -176,9 +180,6 @@ class LetterRenderer:
                 "code": self._code(content, reference),
             }
         return self._typesetter.set(data)
-
-    def _letterhead(self, country: str) -> list[str]:
-        return list(label(self._sender.address, [self._sender.name], country).lines)[1:]
 
     def _code(self, content: Content, reference: str) -> dict[str, str]:
         address = content.check_address()
