@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 from incidents import building
-from notifier.channels import Channel
 from notifier.engine.carriers import Carrier
 from notifier.keys import Keys
 from notifier.settings import Settings, load
@@ -38,7 +37,7 @@ class ByReference:
 def by_lot(seed: int) -> object:
     """Return what takes the place of the program's own carriers."""
 
-    def carriers(settings: Settings, _keys: Keys, _email: Channel) -> dict[str, Carrier]:
+    def carriers(settings: Settings, *_given: object) -> dict[str, Carrier]:
         logs = settings.home
         return {
             name: Carrier(FatedChannel(name, seed, logs / f"{name}.taken"), ByReference())

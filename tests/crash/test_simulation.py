@@ -145,24 +145,25 @@ class Simulation:
         async with self.store.read() as tx:
             return await reckon(tx, self.announcement)
 
-    async def run(self, kills: int) -> Account:
-        """Let it come to its end, with a worker that is killed now and then."""
+    async def run(self, people: int, kills: int) -> Account:
+        """Let it come to its end, with a worker that is killed at points spread over the hand-overs."""
         draw = random.Random(self.seed)
         until = time.monotonic() + PATIENCE
+        points = sorted(draw.sample(range(people), kills), reverse=True)
         worker = self.start()
         try:
             while True:
                 await asyncio.sleep(draw.uniform(0.3, 1.5))
                 assert time.monotonic() < until, "it does not come to an end"
-                if kills:
-                    kills -= 1
+                if points and len(self.taken()) > points[-1]:
+                    points.pop()
                     worker.send_signal(signal.SIGKILL)
                     worker.wait()
                     worker = self.start()
                 assert worker.poll() is None, (self.settings.home / "worker.log").read_text()[-2000:]
                 account = await self.account()
                 assert account.unaccounted == 0
-                done = not kills and not account.open
+                done = not points and not account.open
                 await self.report(draw, 1.0 if done else 0.2)
                 await self.sign_in(draw, 0.1)
                 if done and not (await self.account()).open:
@@ -219,7 +220,7 @@ async def simulate(folder: Path, people: int, kills: int, seed: int) -> str:
         await upgrade(store.engine)
         made = Simulation(settings, store, Keys.load(settings.keys_folder), seed)
         await made.people(people)
-        account = await made.run(kills)
+        account = await made.run(people, kills)
         twice, unexplained = await made.copies()
         assert (account.people, account.unaccounted, account.open) == (people, 0, 0)
         assert unexplained == 0
