@@ -40,7 +40,7 @@ _LABELS = {
 _WORDS = {
     "due": "to be told",
     "needs-channel": "need another channel",
-    "person": "first notice",
+    "person": "to the person",
     "account": "for an account",
     "guardian": "to a guardian",
     "next-of-kin": "to the next of kin",

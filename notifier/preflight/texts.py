@@ -127,7 +127,7 @@ def check_texts(
         except BadInput:
             found.append((wanted, Finding("no-language", "neither this language nor the default has a text")))
             continue
-        if locale.partition("-")[0] != wanted.replace("_", "-").partition("-")[0].lower():
+        if wanted and locale.partition("-")[0] != wanted.replace("_", "-").partition("-")[0].lower():
             detail = f"there is no text in this language; its readers get {locale}"
             found.append((wanted, Finding("text-other-language", detail)))
         chosen.add((locale, variant))

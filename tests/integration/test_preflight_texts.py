@@ -95,7 +95,7 @@ def test_a_drill_without_its_mark_is_found(tmp_path: Path) -> None:
 
 def test_every_language_of_the_audience_has_a_text() -> None:
     """One without gets the default one, which is said; without that too, it cannot go."""
-    assert codes(made(), ("pt-BR", "person"), ("de-AT", "person")) == ["text-other-language"]
+    assert codes(made(), ("pt-BR", "person"), ("de-AT", "person"), ("", "person")) == ["text-other-language"]
     none = made(changes={"texts": {"hi": facts()["texts"]["en"]}})
     assert codes(none, ("de", "person")) == ["no-language"]
     with pytest.raises(BadInput):
