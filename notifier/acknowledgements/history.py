@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from notifier.acknowledgements.taking import DISCLOSED
+from notifier.acknowledgements.taking import DISCLOSED, REASON_CONTEXT
 from notifier.audit.disclosures import proven
 from notifier.audit.entry import Disclosure
 from notifier.audit.listing import Placed, by_ids
 from notifier.clock import from_instant
+from notifier.errors import StoreError
 from notifier.keys import SubjectKey
 from notifier.store import Transaction
 
@@ -20,7 +21,7 @@ from notifier.store import Transaction
 @dataclass(frozen=True, slots=True)
 class AcknowledgementTold:
     """One acknowledgement on record. ``proven``: whether its audit entry commits to this very person;
-    ``None`` where it discloses nothing or the person is erased.
+    ``None`` where it discloses nothing or the person is erased; ``reason`` is then empty.
     """
 
     how: str
@@ -56,9 +57,18 @@ def _told(row: Row[Any], subject: SubjectKey | None, entry: Placed | None) -> Ac
         assurance=row.assurance,
         counts=bool(row.counts),
         by=row.by,
-        reason=row.reason,
+        reason=_reason(row, subject),
         entry=row.event_id,
         leaf_index=entry.leaf_index if entry else None,
         checkpoint=entry.checkpoint if entry else None,
         proven=None if subject is None else proven(subject, entry, whose),
     )
+
+
+def _reason(row: Row[Any], subject: SubjectKey | None) -> str:
+    if subject is None or row.sealed is None:
+        return ""
+    try:
+        return subject.open(bytes(row.sealed), REASON_CONTEXT).decode()
+    except (StoreError, ValueError):
+        return ""  # Verification says that it is not what was kept.

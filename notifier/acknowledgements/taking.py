@@ -21,6 +21,8 @@ How = Literal["banner", "page", "support"]
 Assurance = Literal["", "fresh-sign-in", "identified"]
 REASON_LONGEST = 500
 """Characters of support's reason."""
+REASON_CONTEXT = b"acknowledgement"
+"""What a sealed reason is sealed as."""
 DISCLOSED = "acknowledged"
 """What the audit entry discloses: whose word it was."""
 
@@ -74,18 +76,22 @@ async def acknowledge(
     if known is not None:
         return Acknowledged(False, from_instant(known.at), await _counts(tx, row.member_id))
     counts = bool(assurance) or not row.exposed
-    event = _event(tx, row, _subject(keys, row), counts, how=how, assurance=assurance, by=by, reason=reason)
+    subject = _subject(keys, row)
+    if reason and subject is None:
+        raise Refused("the person's key is damaged: the reason cannot be kept", advice="Restore the keys.")
+    sealed = subject.seal(reason.encode(), REASON_CONTEXT) if subject and reason else None
+    event = _event(tx, row, subject, counts, how=how, assurance=assurance, by=by, sealed=sealed)
     (event_id,) = tx.record(event)
     await tx.insert_many(
         "acknowledgement",
         (
             *("announcement_id", "member_id", "delivery_id", "how", "at", "assurance", "counts"),
-            *("by", "reason", "event_id"),
+            *("by", "sealed", "event_id"),
         ),
         [
             (
                 *(row.announcement_id, row.member_id, row.id, how, tx.now_us(), assurance, counts),
-                *(by, reason, event_id),
+                *(by, sealed, event_id),
             )
         ],
     )
@@ -142,7 +148,7 @@ def _subject(keys: Keys, row: Row[Any]) -> SubjectKey | None:
 
 def _event(
     tx: Transaction, row: Row[Any], subject: SubjectKey | None, counts: bool, *, how: str, assurance: str,
-    by: str, reason: str,
+    by: str, sealed: bytes | None,
 ) -> Event:  # fmt: skip
     facts: dict[str, Json] = {
         "announcement": row.code,
@@ -155,8 +161,8 @@ def _event(
     }
     if by:
         facts["actor"] = f"operator:{by}"
-    if reason:
-        facts["reason_digest"] = tx.commitment("reason", reason)
+    if sealed:
+        facts["reason_digest"] = tx.commitment("reason", sealed.hex())
     if row.phase == "closed":
         facts["late"] = 1
     disclosures = [Disclosure(DISCLOSED, {"customer": row.number})] if subject else []

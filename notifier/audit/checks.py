@@ -173,8 +173,8 @@ def _acknowledges(tx: Transaction, row: Any) -> bool:
         and (row.member_id, row.announcement_id) == (row.delivered_to, row.delivered_of)
         and abs(row.at - row.recorded_at) <= _APART
         and facts.get("actor", "") == (f"operator:{row.by}" if row.by else "")
-        and ("reason_digest" in facts) == bool(row.reason)
-        and (not row.reason or tx.is_committed("reason", row.reason, facts["reason_digest"]))
+        and ("reason_digest" in facts) == bool(row.sealed)
+        and (not row.sealed or tx.is_committed("reason", bytes(row.sealed).hex(), facts["reason_digest"]))
     )
 
 

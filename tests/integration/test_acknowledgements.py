@@ -83,7 +83,7 @@ async def test_a_reminder_that_waits_is_not_sent_any_more(
 async def test_a_repetition_changes_nothing(
     store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
 ) -> None:
-    """The first moment stays, and there is one entry, which names no person and no reason."""
+    """The first moment stays, and there is one entry, which names no person; the reason can be read by key alone."""
     made = await journey(store, keys, clock, tmp_path, [ANNA])
     await made.send()
     reference = await reference_of(made, ANNA)
@@ -97,7 +97,10 @@ async def test_a_repetition_changes_nothing(
     (entry,) = await made.entries("acknowledgement:taken")
     assert (entry["delivery"], entry["how"], entry["counts"]) == (reference, "support", 1)
     assert entry["actor"] == "operator:alice"
-    assert "called" not in str(entry)
+    async with store.read() as tx:
+        kept = await tx.rows("SELECT * FROM acknowledgement")
+        assert "called" not in f"{entry}{kept}"
+        assert "she called us" in str(await tell(tx, keys, made.audience.subjects[ANNA.email]))
 
 
 @pytest.mark.parametrize("code", sorted(ACCESS))
@@ -209,7 +212,7 @@ async def test_acknowledgements_verify_and_their_loss_shows(
     assert (await checked(log)).counts == {}
     await damage(
         log,
-        "UPDATE acknowledgement SET reason = 'wrote' WHERE how = 'support'",
+        "UPDATE acknowledgement SET sealed = NULL WHERE how = 'support'",
         "DELETE FROM acknowledgement WHERE how = 'page'",
     )
     found = (await checked(log)).counts

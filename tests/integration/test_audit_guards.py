@@ -33,7 +33,7 @@ COLUMN = {
     "receipt": "reason",
     "audience_exposure": "categories",
     "skipped_step": "reason",
-    "acknowledgement": "reason",
+    "acknowledgement": "by",
     "banner_event": "form",
     "substitute_page": "digest",
     "substitute_proof": "digest",
@@ -52,7 +52,7 @@ SKIPPED = "INSERT INTO skipped_step (announcement_id, member_id, step, reason, a
 
 ACKNOWLEDGED = (
     "INSERT INTO acknowledgement (announcement_id, member_id, delivery_id, how, at, assurance, counts, by, "
-    "reason, event_id) VALUES (1, 1, 1, 'page', 0, '', true, '', '', '')"
+    "event_id) VALUES (1, 1, 1, 'page', 0, '', true, '', '')"
 )
 
 SHOWN = (

@@ -907,7 +907,7 @@ def upgrade() -> None:
         sa.Column("assurance", sa.String(), nullable=False),
         sa.Column("counts", sa.Boolean(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("event_id", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(["announcement_id"], ["announcement.id"]),
         sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"]),

@@ -26,7 +26,7 @@ class Acknowledgement(SQLModel, table=True):
     means of signing in or mailbox were exposed."""
     by: str = ""
     """Who took it down, where that was support: an operator's handle."""
-    reason: str = ""
-    """In that operator's words."""
+    sealed: bytes | None = None
+    """Why, in that operator's words, under the person's key."""
     event_id: str = Field(max_length=32)
     """Its audit entry."""
