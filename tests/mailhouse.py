@@ -31,7 +31,7 @@ SENDING = SendingSettings(quarantine_seconds=60)
 CONFIGURATION = """
 [letter]
 sender_name = "Example Company"
-sender_street = "1 Example Road"
+sender_street = "Beispielweg 1"
 sender_postal_code = "50667"
 sender_city = "Köln"
 [sending]

@@ -17,12 +17,14 @@ from notifier.announcements import Announcement, announcement
 from notifier.approvals import Given, approval, next_step
 from notifier.cli import PARTIAL, Application, application, err, out, run
 from notifier.cli.identity import identify
+from notifier.cli.later import beginning, print_later
 from notifier.cli.printing import when
 from notifier.cli.sending import forecast_line
 from notifier.engine import forecasting, untold
 from notifier.errors import BadInput, Refused
 from notifier.forecasts import ASSUMED_RATE, Outlook, allowed_rate, outlook
 from notifier.preflight import Preflight, PreflightReport, report
+from notifier.preflight.later_texts import later_texts
 from notifier.preflight.rules import rules_for
 from notifier.preflight.samples import read
 from notifier.store import Transaction
@@ -81,6 +83,11 @@ def show(
             given = await approval(tx, now.id)
             problem = await rules_for(app.settings).fault(tx, now)
             texts = await _texts(tx, now, locale)
+            later = [
+                one
+                for one in await later_texts(tx, now, app.settings, app.load_keys())
+                if locale in ("", one.locale)
+            ]
             missed = await untold.count(tx, now.id)
             advice = missed.advice(await untold.subject(tx, now.id), released=now.released_at is not None)
         value = {
@@ -98,6 +105,7 @@ def show(
             "release_at": now.release_at,
             "untold": asdict(missed),
             "texts": texts,
+            "later": [asdict(one) for one in later],
         }
 
         def human() -> None:
@@ -108,8 +116,9 @@ def show(
                 out.print(f"{said}\n{advice}", markup=False)
             for one in texts:
                 out.rule(f"{one['locale']}, {one['variant']}")
-                body = one["text"] if full else one["text"][:600].rsplit("\n", 1)[0]
+                body = one["text"] if full else beginning(one["text"])
                 out.print(f"Subject: {one['subject']}\n\n{body}", markup=False)
+            print_later(now, later, full=full)
 
         app.show(value, human)
 
@@ -314,7 +323,7 @@ async def _texts(tx: Transaction, now: Announcement, locale: str) -> list[dict[s
     """Return the text for an invented reader of each language and variant."""
     rows = await tx.rows(
         "SELECT locale, variant, content FROM notice_dictionary WHERE announcement_id = :id"
-        " ORDER BY locale, variant",
+        " AND channel = 'email' ORDER BY locale, variant",
         id=now.id,
     )
     made = []

@@ -13,11 +13,13 @@ from notifier.approvals import approval, due_people
 from notifier.cli import Application, application, out, run
 from notifier.cli.announcements import Code, Who, print_announcement
 from notifier.cli.identity import ask_count, identify
+from notifier.cli.later import print_later
 from notifier.cli.printing import when
 from notifier.engine import untold
 from notifier.errors import BadInput, Refused
 from notifier.preflight import report
 from notifier.preflight.digests import used_locales
+from notifier.preflight.later_texts import later_texts
 from notifier.preflight.rules import rules_for
 from notifier.preflight.samples import Sample, random_samples
 from notifier.release import start_countdown, stop_countdown
@@ -119,10 +121,12 @@ async def _show_what_goes_out(app: Application, store: Store, code: str, handle:
         due = await due_people(tx, now.id)
         used = await used_locales(tx, now.id)
         samples = await random_samples(tx, keys, now, used, most=SAMPLES, operator=handle)
+        later = await later_texts(tx, now, app.settings, keys)
     if not app.as_json:
         print_announcement(now, counts, given)
         for sample in samples:
             _print_sample(sample)
+        print_later(now, later, full=False)
         print_prepared(now.facts, used)
     return due
 

@@ -20,7 +20,7 @@ from notifier.letters.printing import MOST, PrintRun, Run
 from notifier.letters.returning import Told, take_returns
 from notifier.letters.senders import sender
 from notifier.notices import grouped
-from notifier.preflight.recipe import own_templates
+from notifier.preflight.recipe import own_templates, require_as_approved
 from notifier.rendering.moments import read_zone
 from notifier.words import amount
 
@@ -54,6 +54,7 @@ def batch(
             async with store.read() as tx:
                 await kind.require(tx, drill=settings.drill)
                 found = await find_announcement(tx, announcement)
+            require_as_approved(found, settings)
             handle = await identify(app_, store, operator)
             name = f"{found.code.replace('/', '-')}-{app_.clock.now():%Y%m%dT%H%M%SZ}"
             printing = PrintRun(

@@ -28,7 +28,7 @@ def preview(
 ) -> None:
     """Show an announcement as text messages: segments, what one character costs, what is not as registered.
 
-    No text message is sent by an announcement yet.
+    They are sent where its channel plan has a step `sms`.
     """
     app_ = application(context)
 

@@ -6,16 +6,15 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from notifier import notices
-from notifier.announcements import Announcement, canonical_digest
-from notifier.errors import BadInput, Refused
+from notifier.announcements import Announcement
+from notifier.errors import BadInput
 from notifier.escalation.candidates import Asked, Candidate
 from notifier.escalation.makers import BannerMaker, StepMaker, TextMaker, letter_maker
 from notifier.escalation.taking import Notice
 from notifier.keys import Keys
 from notifier.preflight.making import Maker, Recipe, new_dictionary
 from notifier.preflight.readers import SetAsideError, open_reader
-from notifier.preflight.recipe import own_templates, recipe_for
-from notifier.preflight.templates import TemplateFiles
+from notifier.preflight.recipe import recipe_for, require_as_approved
 from notifier.rendering import MissingVariables
 from notifier.settings import Settings
 from notifier.store import Store
@@ -44,12 +43,7 @@ class Workbench:
 
         Templates that are not those approved are ``Refused``: nobody reads what nobody has signed.
         """
-        later = TemplateFiles(own_templates(settings)).later(announcement.notice, announcement.plan)
-        if canonical_digest(later) != announcement.later_digest:
-            raise Refused(
-                "the templates of its later steps are not those that were approved: put them back",
-                advice="Who waits for a later step is told once they are as approved.",
-            )
+        require_as_approved(announcement, settings)
         async with store.read() as tx:
             return cls(await recipe_for(tx, announcement, settings, keys), announcement, settings)
 
@@ -67,7 +61,7 @@ class Workbench:
                 continue  # Nobody can write to them in any language: they are skipped.
         for channel, locale, variant in sorted(wanted - self._dictionaries.keys()):
             try:
-                sample = b"\n" + maker.sample(locale, variant)
+                sample = notices.addressed("", maker.sample(locale, variant))
             except (BadInput, MissingVariables):
                 continue
             self._dictionaries[channel, locale, variant] = await self._keep(

@@ -29,7 +29,7 @@ from notifier.preflight.making import Aside, Made, Maker, Recipe, new_dictionary
 from notifier.preflight.naming import SomebodyNamed
 from notifier.preflight.pool import FOR_MANY, make_all
 from notifier.preflight.readers import Member
-from notifier.preflight.recipe import ingredients, inputs_digest, recipe_for
+from notifier.preflight.recipe import ingredients, inputs_digest, later_digest, recipe_for
 from notifier.preflight.report import PreflightReport, report
 from notifier.preflight.templates import TemplateFiles
 from notifier.settings import Settings
@@ -274,7 +274,7 @@ class Preflight:
                 {
                     "now": tx.now_us(),
                     "id": now.id,
-                    "later": canonical_digest(files.later(now.notice, now.plan)),
+                    "later": later_digest(now, self._settings, files),
                     **digests,
                 },
             )

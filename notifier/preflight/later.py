@@ -27,7 +27,7 @@ async def check_later(tx: Transaction, now: Announcement, settings: Settings, re
     """Return what is wrong with the notices of later steps, and where."""
     if not now.plan.steps:
         return []
-    cohorts = await _cohorts(tx, now)
+    cohorts = await cohorts_of(tx, now)
     countries = await _countries(tx, now)
     checks: dict[str, Callable[[], Found]] = {
         "email": lambda: _reminders(recipe, cohorts),
@@ -103,7 +103,8 @@ def _letters(recipe: Recipe, cohorts: Cohorts) -> Found:
     ]
 
 
-async def _cohorts(tx: Transaction, now: Announcement) -> Cohorts:
+async def cohorts_of(tx: Transaction, now: Announcement) -> Cohorts:
+    """Return who may be gone with in a later step, by language and variant, and what was exposed of them."""
     found: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for row in await tx.rows(
         "SELECT DISTINCT m.locale, m.variant, m.categories, m.new_categories FROM audience_member m"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from notifier.announcements import Announcement, canonical_digest, channels_digest, to_json
+from notifier.errors import Refused
 from notifier.keys import Keys
 from notifier.preflight.checks import ADDRESS
 from notifier.preflight.making import Maker, Recipe, known_dictionary
@@ -65,6 +66,28 @@ async def inputs_digest(tx: Transaction, announcement: Announcement, settings: S
             "default_locale": settings.organisation.default_locale,
             "notices_url": settings.organisation.notices_url,
         }
+    )
+
+
+def later_digest(announcement: Announcement, settings: Settings, files: TemplateFiles) -> str:
+    """Return the digest of what is used after the release: later steps' templates, who writes letters."""
+    plan = announcement.plan
+    used: dict[str, Any] = {"templates": files.later(announcement.notice, plan)}
+    if "letter" in plan.channels:
+        used["letter"] = settings.letter.model_dump(mode="json")
+    return canonical_digest(used)
+
+
+def require_as_approved(announcement: Announcement, settings: Settings) -> None:
+    """Raise ``Refused`` where later notices would not be as approved: nobody reads what nobody has signed."""
+    if (
+        later_digest(announcement, settings, TemplateFiles(own_templates(settings)))
+        == announcement.later_digest
+    ):
+        return
+    raise Refused(
+        "templates or the letters' sender are not those that were approved: put them back",
+        advice="Who waits for a later step is told once they are as approved.",
     )
 
 

@@ -65,7 +65,8 @@ class CurrentAnnouncements:
         for announcement in announcements:
             # The rendering for an invented person: its subject line is everybody's.
             sample = await tx.row(
-                "SELECT content FROM notice_dictionary WHERE announcement_id = :id ORDER BY "
+                "SELECT content FROM notice_dictionary WHERE announcement_id = :id "
+                "AND channel = 'email' ORDER BY "
                 "CASE locale WHEN :locale THEN 0 WHEN :standard THEN 1 ELSE 2 END, "
                 "CASE variant WHEN 'person' THEN 0 ELSE 1 END, id LIMIT 1",
                 id=announcement.id,

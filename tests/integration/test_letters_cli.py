@@ -8,7 +8,7 @@ import pytest
 
 from tests.audiences import Someone
 from tests.desk import Desk
-from tests.mailhouse import manifest, waiting_desk
+from tests.mailhouse import CONFIGURATION, manifest, waiting_desk
 
 PEOPLE = [Someone(f"Anna Albrecht {n}", f"p{n}@mail.test", street=f"Weg {n}") for n in range(3)]
 
@@ -47,6 +47,17 @@ def test_letters_are_printed_and_come_back(waits: tuple[Desk, str], tmp_path: Pa
     for part in ("4 rows read", "2 new", "reference-unreadable", "notifier receipts parked"):
         assert part in said
     assert "0 new, 3 known before" in desk.say(*words)[1]
+
+
+def test_no_letter_is_printed_that_nobody_has_approved(waits: tuple[Desk, str], tmp_path: Path) -> None:
+    """Another sender than the approved one, or another template, and they go on waiting."""
+    desk, code = waits
+    words = ("letters", "batch", code, "--out", str(tmp_path / "a.zip"), "--operator", "alice")
+    desk.file("notifier.toml", CONFIGURATION.replace("Beispielweg 1", "Beispielweg 11"))
+    exit_code, said = desk.say(*words)
+    assert (exit_code, "not those that were approved" in said) == (1, True), said
+    desk.file("notifier.toml", CONFIGURATION)
+    assert desk.acts(*words[:5], "--workers", "0")["totals"]["letters"] == 3
 
 
 def test_who_prints_must_prove_it(waits: tuple[Desk, str], tmp_path: Path) -> None:
