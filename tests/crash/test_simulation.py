@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -30,8 +31,11 @@ from notifier.banners import StoreBanners
 from notifier.channels.banner.notices import BannerEvent
 from notifier.channels.banner.repository import Facts
 from notifier.channels.receipts import Receipt
+from notifier.engine import control
+from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.planning import plan
 from notifier.engine.reckoning import Account, reckon
+from notifier.errors import Conflict
 from notifier.keys import Keys
 from notifier.plans import Step
 from notifier.preflight import Preflight
@@ -135,6 +139,13 @@ class Simulation:
                     facts = Facts(1, "json", f"{row.reference}-{event}", "key")
                     await banners.report(row.number, row.reference, event, datetime.now(UTC), facts)
 
+    async def look_and_resume(self) -> None:
+        """Resume what a breaker has stopped, as somebody who has looked at the replies does."""
+        async with self.store.begin() as tx:
+            code = await tx.scalar("SELECT code FROM announcement WHERE id = :id", id=self.announcement)
+            with contextlib.suppress(Conflict):
+                await control.resume(tx, code, operator="alice", dispatcher=InlineDispatcher(workers=0))
+
     def taken(self) -> list[str]:
         """Return what the carriers have taken over: reference and attempt, and its fate."""
         logs = [self.settings.home / f"{channel}.taken" for channel in CHANNELS]
@@ -166,6 +177,7 @@ class Simulation:
                 done = not points and not account.open
                 await self.report(draw, 1.0 if done else 0.2)
                 await self.sign_in(draw, 0.1)
+                await self.look_and_resume()
                 if done and not (await self.account()).open:
                     break
             worker.send_signal(signal.SIGTERM)
