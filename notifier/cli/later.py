@@ -18,12 +18,12 @@ def beginning(text: str) -> str:
 
 
 def print_later(now: Announcement, later: Sequence[LaterText], *, full: bool) -> None:
-    """Print what each step says in each language: of a reminder, which goes on as the e-mail does, its
-    beginning unless ``full``.
+    """Print what each step says in each language. Of reminders and banners, which go on as the e-mail does,
+    it is the beginning unless ``full``.
     """
     for one in later:
         out.rule(f"{_STEPS[one.channel]} ({one.locale})")
-        text = beginning(one.text) if one.channel == "email" and not full else one.text
+        text = one.text if full or one.channel == "sms" else beginning(one.text)
         out.print(text, markup=False, highlight=False)
     if any(step.channel == "letter" for step in now.plan.steps):
         out.rule("then, as a letter")

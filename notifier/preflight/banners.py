@@ -59,7 +59,7 @@ class Banners:
         ]
         found += check_subject(content.title, unspoken(words), mark)
         if content.locale.split("-", maxsplit=1)[0] == "en":
-            found += check_language("\n".join(lines))
+            found += check_language("\n".join(line for line in lines if line != content.title))
         if len(content.encoded()) >= LARGEST:
             found.append(finding("too-large"))
         return list(dict.fromkeys(found))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from notifier.announcements import Announcement
 from notifier.errors import BadInput
@@ -16,9 +18,6 @@ from notifier.preflight.texts import SmsTexts
 from notifier.rendering import MissingVariables
 from notifier.settings import Settings
 from notifier.store import Transaction
-
-_Make = Callable[[str, str, str, str], tuple[str, str]]
-"""From the language somebody wants, the variant and two lists of data categories: the language, the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,52 +37,71 @@ async def later_texts(tx: Transaction, now: Announcement, settings: Settings, ke
     if not channels:
         return []
     recipe = await recipe_for(tx, now, settings, keys)
-    makers = {"email": _reminder(recipe), "sms": _text(recipe, settings), "banner": _banner(recipe)}
     cohorts = await cohorts_of(tx, now)
     found = [
-        one for name, make in makers.items() if name in channels for one in _of_channel(name, make, cohorts)
+        LaterText(name, locale, text)
+        for name, step in _STEPS.items()
+        if name in channels
+        for locale, text in _texts(step(recipe, settings), cohorts)
     ]
     return list(dict.fromkeys(found))
 
 
-def _of_channel(channel: str, make: _Make, cohorts: Cohorts) -> list[LaterText]:
-    made = []
+class _Step(Protocol):
+    def locale(self, wanted: str) -> str: ...
+
+    def text(self, locale: str, variant: str, categories: str, new_categories: str) -> str: ...
+
+
+def _texts(step: _Step, cohorts: Cohorts) -> Iterator[tuple[str, str]]:
+    """Yield language and text for all who read the same, with all that was exposed of any of them."""
+    readers: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for (wanted, variant), (categories, new_categories) in cohorts.items():
-        try:
-            made.append(LaterText(channel, *make(wanted, variant, categories, new_categories)))
-        except (BadInput, MissingVariables):
-            continue
-    return made
+        with suppress(BadInput):
+            seen = readers.setdefault((step.locale(wanted), variant), (set(), set()))
+            seen[0].update(categories.split())
+            seen[1].update(new_categories.split())
+    for (locale, variant), (known, new) in sorted(readers.items()):
+        with suppress(BadInput, MissingVariables):
+            yield locale, step.text(locale, variant, " ".join(sorted(known)), " ".join(sorted(new)))
 
 
-def _reminder(recipe: Recipe) -> _Make:
-    maker = Maker(recipe.reminding(), look_for_names=False)
+class _Reminder:
+    def __init__(self, recipe: Recipe, _settings: Settings) -> None:
+        self._maker = Maker(recipe.reminding(), look_for_names=False)
+        self.locale = self._maker.locale
 
-    def make(wanted: str, variant: str, categories: str, new_categories: str) -> tuple[str, str]:
-        locale = maker.locale(wanted)
-        rendered, _ = maker.invented(locale, variant, categories, new_categories)
-        return locale, f"{rendered.subject}\n\n{rendered.text}"
-
-    return make
+    def text(self, locale: str, variant: str, categories: str, new_categories: str) -> str:
+        rendered, _ = self._maker.invented(locale, variant, categories, new_categories)
+        return f"{rendered.subject}\n\n{rendered.text}"
 
 
-def _text(recipe: Recipe, settings: Settings) -> _Make:
-    facts = {**recipe.facts, "drill": recipe.drill}
-    texts = SmsTexts(settings.sms, recipe.folders, facts, notice=recipe.notice)
+class _Text:
+    def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        self._maker = SmsTexts(
+            settings.sms, recipe.folders, {**recipe.facts, "drill": recipe.drill}, notice=recipe.notice
+        )
+        self._default = recipe.default_locale
 
-    def make(wanted: str, variant: str, categories: str, new_categories: str) -> tuple[str, str]:
+    def locale(self, wanted: str) -> str:
+        return self._maker.locale(wanted, self._default)
+
+    def text(self, locale: str, variant: str, categories: str, new_categories: str) -> str:
         del categories, new_categories  # A text says nothing of them.
-        locale = texts.locale(wanted, recipe.default_locale)
-        return locale, texts.make(locale, variant, INVENTED_REFERENCE).decode()
-
-    return make
+        return self._maker.make(locale, variant, INVENTED_REFERENCE).decode()
 
 
-def _banner(recipe: Recipe) -> _Make:
-    banners = Banners(recipe)
+class _Banner:
+    def __init__(self, recipe: Recipe, _settings: Settings) -> None:
+        self._banners = Banners(recipe)
+        self.locale = self._banners.locale
 
-    def make(wanted: str, variant: str, categories: str, new_categories: str) -> tuple[str, str]:
-        shown = banners.invented(banners.locale(wanted), variant, categories, new_categories)
-        return shown.locale, "\n".join(shown.lines())
+    def text(self, locale: str, variant: str, categories: str, new_categories: str) -> str:
+        return "\n".join(self._banners.invented(locale, variant, categories, new_categories).lines())
 
-    return make
+
+_STEPS: dict[str, Callable[[Recipe, Settings], _Step]] = {
+    "email": _Reminder,
+    "sms": _Text,
+    "banner": _Banner,
+}

@@ -62,7 +62,7 @@ def test_the_banner_that_ships_has_nothing_wrong(locale: str, drill: bool) -> No
     made = recipe(drill=drill)
     for variant in VARIANTS:
         found = banner_objections(made, locale, variant, "email password health", "phone")
-        assert [one for one in found if blocks(one)] == []
+        assert [one for one in found if blocks(one) or one.code == "shouting"] == []
     title = Banners(made).invented(locale, "person").title
     assert title.startswith("(") is drill
 
