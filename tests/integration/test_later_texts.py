@@ -15,7 +15,9 @@ from tests.mailhouse import waiting_desk
 
 ANNA = Someone("Anna Albrecht", "anna@mail.test", locale="de", phone="+4915155500001", street="Weg 1")
 BRUNO = Someone("Bruno Castellano", "bruno@mail.test", locale="en-GB", phone="+4915155500002")
-CARLA = Someone("Carla Dupontel", "carla@mail.test", locale="en", phone="+4915155500003")
+CARLA = Someone(
+    "Carla Dupontel", "carla@mail.test", locale="en", phone="+4915155500003", categories=" health "
+)
 STEPS = ("banner:always", "email:unacknowledged:48", "sms:unreached", "letter:unreached")
 
 
