@@ -62,7 +62,9 @@ class Commands(Overview):
             "Enrol the people who work with the service.", ("notifier.cli.operators",), is_group=True
         ),
         "customers": Entry(
-            "The people notices go to.", ("notifier.cli.customers", "notifier.cli.story"), is_group=True
+            "The people notices go to.",
+            ("notifier.cli.customers", "notifier.cli.correcting", "notifier.cli.story"),
+            is_group=True,
         ),
         "incidents": Entry(
             "Incidents: what happened, who is affected, what they are told.",

@@ -148,6 +148,10 @@ async def _insert(tx: Transaction, keys: Keys, frozen: Frozen, first: int, point
         "folded_index", "site", "state", "state_reason"), points)  # fmt: skip
     await tx.insert_many("contact_point", ("id", "customer_id", "channel", "rank", "sealed", "value_index",
         "folded_index", "site", "state", "state_reason"), further)  # fmt: skip
+    if tx.dialect == "postgresql":  # The next one that the product adds has an id of its own.
+        await tx.scalar(
+            "SELECT setval(pg_get_serial_sequence('contact_point', 'id'), max(id)) FROM contact_point"
+        )
     await tx.insert_many("audience_member", ("uid", "audience_id", "customer_id", "state", "reason", "variant",
         "contact_point_id", "locale", "country", "time_zone", "categories", "new_categories", "basis", "sealed"),
         members)  # fmt: skip

@@ -12,6 +12,7 @@ class AuditAction(StrEnum):
     CUSTOMERS_IMPORT_CHUNK = "customers:import:chunk"
     CUSTOMERS_IMPORTED = "customers:imported"
     CUSTOMER_TYPED = "customers:typed"
+    CUSTOMER_CORRECTED = "customer:corrected"
     DUPLICATES_SEARCHED = "customers:duplicates:searched"
     DUPLICATE_DECIDED = "customers:duplicate:decided"
     CONTACT_POINT_SUPPRESSED = "contact-point:suppressed"

@@ -26,6 +26,7 @@ class _Known(NamedTuple):
     uid: str
     subject: SubjectKey
     record: CustomerRecord
+    fingerprint: bytes
     points: list[tuple[int, str, bytes, int, str]]
 
 
@@ -73,7 +74,8 @@ def _compare(
     if merged.account != known.record.account:
         changes.roles.append((known.id, merged))
     if not moved and _content(merged) == _content(known.record):
-        changes.fingerprints.append({"id": known.id, "fingerprint": fingerprint})
+        if fingerprint != known.fingerprint:
+            changes.fingerprints.append({"id": known.id, "fingerprint": fingerprint})
         return
     changes.changed += 1
     row = sealer.customer(known.subject, known.uid, merged, fingerprint)
@@ -162,7 +164,7 @@ def _known(
         account=AccountRole(row.account_number, row.account_name, roles) if row.account_number else None,
         guardian=row.guardian_number or "",
     )
-    return _Known(row.id, row.uid, subject, record, points)
+    return _Known(row.id, row.uid, subject, record, bytes(row.fingerprint), points)
 
 
 async def _write(tx: Transaction, changes: _Changes) -> None:

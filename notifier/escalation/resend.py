@@ -29,6 +29,10 @@ _NEW = (
     f"EXISTS (SELECT 1 FROM contact_point p WHERE p.customer_id = {HOLDER} AND p.channel = :channel"
     f" AND p.state = 'usable' AND NOT {_USED})"
 )
+_THEIRS = (
+    f"{HOLDER} = :customer AND (m.customer_id = :customer"
+    " OR m.customer_id IN (SELECT w.id FROM customer w WHERE w.guardian_id = :customer))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +66,40 @@ class Resend:
         }
 
 
-async def offered(tx: Transaction, announcement_id: int) -> dict[str, int]:
-    """Count by channel who could be sent it again at a new contact point."""
-    found = {}
-    for channel in CHANNELS:
+async def offered(tx: Transaction, announcement_id: int, *, to: int | None = None) -> dict[str, int]:
+    """Count by channel who could be sent it again at a new contact point; only customer ``to``, if given,
+    and those for whom they stand.
+    """
+    found: dict[str, int] = {}
+    about = await announcement(tx, announcement_id)
+    only = "" if to is None else f" AND {_THEIRS}"
+    for channel in (one for one in CHANNELS if one in about.plan.channels):
         people = await tx.scalar(
             "SELECT count(*) FROM audience_member m JOIN customer c ON c.id = m.customer_id"
             " JOIN announcement a ON a.id = :id AND a.audience_id = m.audience_id"
-            f" WHERE a.state = 'released' AND {conditions.UNREACHED} AND {_NEW}",
+            f" WHERE a.state = 'released' AND {conditions.UNREACHED} AND {_NEW}{only}",
             id=announcement_id,
             channel=channel,
+            **({} if to is None else {"customer": to}),
         )
         if people:
             found[channel] = int(people)
+    return found
+
+
+async def offered_to(tx: Transaction, customer_id: int) -> list[tuple[str, str]]:
+    """Return announcement and channel of what could be sent again to this person, or to those for whom they
+    stand, at a contact point of theirs that was not used.
+    """
+    found = []
+    for about in await tx.rows(
+        "SELECT DISTINCT a.id, a.code FROM audience_member m JOIN customer c ON c.id = m.customer_id"
+        f" JOIN announcement a ON a.audience_id = m.audience_id WHERE a.state = 'released' AND {_THEIRS}"
+        " ORDER BY a.id",
+        customer=customer_id,
+    ):
+        channels = await offered(tx, about.id, to=customer_id)
+        found += [(about.code, channel) for channel in channels]
     return found
 
 

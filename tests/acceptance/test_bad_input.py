@@ -64,6 +64,11 @@ BAD: dict[str, list[tuple[str, ...]]] = {
     ],
     "banner token": [()],
     "backup": [("--to", "{home}/state"), ("--to", "{home}/no/such/folder/copy.db")],
+    "customers correct": [
+        ("404", "--email", *ALICE, "--learned", "call"),
+        ("404", *ALICE, "--learned", "call"),
+        ("404", "--email", *ALICE, "--learned", "dream"),
+    ],
     "customers duplicates decide": [("404", "--same", *ALICE), ("one", "--same", *ALICE)],
     "customers duplicates list": [("--state", "undecided"), ("--limit", "0")],
     "customers import": [
