@@ -49,8 +49,9 @@ class Step(BaseModel):
     channel: StepChannel
     when: When
     after_hours: float = Field(default=0, ge=0, le=90 * 24)
-    """Since the release; for ``unreached`` since the last failure, for ``unacknowledged`` since the last
-    hand-over. What cannot arrive is not waited for by ``unacknowledged``."""
+    """Since the release, or the start where that is later; for ``unreached`` since the last failure, for
+    ``unacknowledged`` since the last hand-over, and what cannot arrive is not waited for.
+    """
     required: bool = False
     """The law asks for this channel: an acknowledgement does not make it superfluous."""
 

@@ -140,12 +140,16 @@ async def journey(
     *steps: str,
     seed: int | None = None,
     sms_any_time: str = "test",
+    **plan_more: object,
 ) -> Journey:
-    """Release an announcement to ``people`` whose plan has these later steps; nothing is sent yet."""
+    """Release an announcement to ``people`` whose plan has these later steps; nothing is sent yet.
+
+    ``plan_more`` are further fields of the plan.
+    """
     settings: Settings = settings_in(home, letter=LETTERHEAD)
     audience = await freeze(store, keys, people)
     planned = [Step.read(step).model_dump(mode="json") for step in steps]
-    number = await drafted(store, audience, plan={"steps": planned, **_hours(sms_any_time)})
+    number = await drafted(store, audience, plan={"steps": planned, **_hours(sms_any_time), **plan_more})
     await Preflight(store, keys, settings, processes=0).run(number)
     async with store.begin() as tx:
         counts = await plan(tx, number, batch_size=500)

@@ -26,6 +26,12 @@ _WAITED = (
     f" ({listed([*OPEN, State.ACCEPTED, State.DELIVERED])})"
     " AND (d.opened_at IS NULL OR d.opened_at > :until))"
 )
+_NOT_HELD = (
+    "(NOT EXISTS (SELECT 1 FROM wave w WHERE w.announcement_id = :id AND w.state = 'held')"
+    " OR EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id AND d.announcement_id = :id"
+    " AND d.step = 0 AND d.opened_at IS NOT NULL))"
+)
+"""While the canary is awaited, only those of the canary are gone on with."""
 
 
 def resolved(step: int) -> str:
@@ -41,10 +47,10 @@ def due(steps: Sequence[Step], number: int) -> str:
     """Return the condition under which step ``number`` (from 1) is due for a member ``m`` of ``a``.
 
     Its parameters: ``id`` of the announcement, ``step``, and ``until``: the instant now, less the step's
-    waiting time. ``always`` steps ask for no time here; the caller counts it from the release.
+    waiting time. ``always`` steps ask for no time here; the caller counts it from the start.
     """
     step = steps[number - 1]
-    made = [REACHABLE, f"NOT {resolved(number)}", f"NOT {ASIDE}"]
+    made = [REACHABLE, f"NOT {resolved(number)}", f"NOT {ASIDE}", _NOT_HELD]
     if not step.required:
         made.append(f"NOT {ACKNOWLEDGED}")
     if step.when is When.ALWAYS or step.when is When.AS_BEFORE:

@@ -108,7 +108,8 @@ class Escalation:
         async with self._store.read() as tx:
             now = tx.now_us()
             compromised = await self._matter(tx, about)
-        if planned.when is When.ALWAYS and (about.released_at or now) + planned.after > now:
+        start = max(about.released_at or now, about.plan.start)
+        if start + (planned.after if planned.when is When.ALWAYS else 0) > now:
             return 0
         gone = await self._go(bench, Step(about, number, compromised, now - planned.after), stop)
         return gone.taken + gone.skipped

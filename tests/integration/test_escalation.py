@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from notifier.audit.report import Report
+from notifier.clock import to_instant
 from notifier.engine import control
 from notifier.errors import BadInput
 from notifier.escalation import resend
@@ -118,6 +119,39 @@ async def test_texts_wait_for_the_reader_s_day(
     assert len(made.sms.sent) == sent
     await made.go(9)
     assert await made.deliveries() == {CARLA.email: ["sms first accepted"]}
+
+
+async def test_no_step_comes_before_the_start(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A plan that starts in three days tells nobody before, on no channel; hours count from the start."""
+    start = to_instant(clock.now() + timedelta(days=3))
+    steps = ("banner:always:1", "sms:unreached", "letter:unreached")
+    made = await journey(store, keys, clock, tmp_path, [CARLA], *steps, start=start)
+    assert (await made.go(71)).steps_ahead == 1
+    assert await made.deliveries() == {CARLA.email: []}
+    await made.go(1)
+    assert await made.deliveries() == {CARLA.email: ["sms first accepted"]}
+    await made.go(1)
+    assert (await made.deliveries())[CARLA.email][1:] == ["banner first planned"]
+
+
+async def test_only_the_canary_is_gone_on_with_while_it_is_awaited(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Until a person lets the others follow, no step tells anybody but the few of the first small wave."""
+    steps = ("banner:always", "sms:unreached", "letter:unreached")
+    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO, CARLA], *steps, canary=1)
+    await made.send()
+    await made.go()
+    told = sorted(len(one) for one in (await made.deliveries()).values())
+    assert (told, len(made.email.sent), len(made.sms.sent)) == ([0, 1, 2], 1, 0)
+    async with store.begin() as tx:
+        code = str(await tx.scalar("SELECT code FROM announcement"))
+        await control.resume(tx, code, operator="alice", dispatcher=INLINE)
+    await made.send()
+    await made.go()
+    assert sorted(len(one) for one in (await made.deliveries()).values()) == [2, 2, 2]
 
 
 def test_texts_alone_do_not_make_a_plan() -> None:
