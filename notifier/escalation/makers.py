@@ -7,6 +7,7 @@ from typing import Protocol
 from notifier.preflight.banners import Banners
 from notifier.preflight.making import INVENTED_REFERENCE, Recipe
 from notifier.preflight.readers import Reader
+from notifier.preflight.templates import digests
 from notifier.rendering import SmsRenderer
 
 
@@ -15,6 +16,10 @@ class StepMaker(Protocol):
 
     addressed: bool
     """Whether its notices go to a contact point."""
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests of its templates, by language; from then on they stay as they were."""
+        ...
 
     def locale(self, wanted: str) -> str:
         """Return the locale for somebody who wants ``wanted``; none at all is ``BadInput``."""
@@ -38,6 +43,10 @@ class TextMaker:
         self._recipe = recipe
         self._facts = {**recipe.facts, "drill": recipe.drill}
         self._renderer = SmsRenderer(recipe.folders)
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests of its templates."""
+        return digests(self._renderer, self._recipe.notice)
 
     def locale(self, wanted: str) -> str:
         """Return the best language that text templates and facts have."""
@@ -72,6 +81,10 @@ class BannerMaker:
 
     def __init__(self, recipe: Recipe) -> None:
         self._banners = Banners(recipe)
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the e-mail's templates."""
+        return self._banners.digests()
 
     def locale(self, wanted: str) -> str:
         """Return the best language that the e-mail's words and the facts have."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from notifier import notices
 from notifier.announcements import Announcement
@@ -14,11 +15,12 @@ from notifier.escalation.taking import Notice
 from notifier.keys import Keys
 from notifier.preflight.making import Maker, Recipe, new_dictionary
 from notifier.preflight.readers import SetAsideError, open_reader
-from notifier.preflight.recipe import recipe_for, require_as_approved
+from notifier.preflight.recipe import changed, recipe_for, require_as_approved
 from notifier.rendering import MissingVariables
 from notifier.settings import Settings
 from notifier.store import Store
 
+_Made = TypeVar("_Made", Maker, StepMaker)
 _MAKERS: dict[str, Callable[[Recipe], StepMaker]] = {
     "sms": TextMaker,
     "banner": BannerMaker,
@@ -29,8 +31,15 @@ _MAKERS: dict[str, Callable[[Recipe], StepMaker]] = {
 class Workbench:
     """Makes the notices of an announcement's later steps from its facts and the templates."""
 
-    def __init__(self, recipe: Recipe, announcement: Announcement, settings: Settings) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        announcement: Announcement,
+        settings: Settings,
+        approved: Mapping[str, Mapping[str, str]],
+    ) -> None:
         self._recipe = recipe
+        self._approved = approved
         self._announcement = announcement
         self._settings = settings
         self._makers: dict[str, StepMaker] = {}
@@ -43,9 +52,9 @@ class Workbench:
 
         Templates that are not those approved are ``Refused``: nobody reads what nobody has signed.
         """
-        require_as_approved(announcement, settings)
+        approved = require_as_approved(announcement, settings)
         async with store.read() as tx:
-            return cls(await recipe_for(tx, announcement, settings, keys), announcement, settings)
+            return cls(await recipe_for(tx, announcement, settings, keys), announcement, settings, approved)
 
     async def prepare(self, store: Store, step: Asked, people: Sequence[Candidate]) -> None:
         """Make sure of the dictionaries for these people's notices: they are kept in the store."""
@@ -95,7 +104,7 @@ class Workbench:
         if reminding not in self._email:
             recipe = self._recipe.reminding() if reminding else self._recipe
             # That nobody is named was found when everybody's texts were checked.
-            self._email[reminding] = Maker(recipe, look_for_names=False)
+            self._email[reminding] = self._as_approved("email", Maker(recipe, look_for_names=False))
         return self._email[reminding]
 
     async def _keep(
@@ -136,8 +145,16 @@ class Workbench:
 
     def _maker(self, channel: str) -> StepMaker:
         if channel not in self._makers:
-            self._makers[channel] = _MAKERS[channel](self._recipe)
+            self._makers[channel] = self._as_approved(channel, _MAKERS[channel](self._recipe))
         return self._makers[channel]
+
+    def _as_approved(self, channel: str, maker: _Made) -> _Made:
+        """Return a maker that has read its templates, as they were approved. They may have changed since the
+        workbench was made.
+        """
+        if maker.digests() != self._approved.get(channel):
+            raise changed()
+        return maker
 
     def _one(self, step: Asked, maker: StepMaker, one: Candidate) -> Notice:
         keys = self._recipe.keys

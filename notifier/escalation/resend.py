@@ -110,6 +110,11 @@ async def decide(tx: Transaction, code: str, channel: str, *, operator: str, rea
     if not reason.strip():
         raise BadInput("the reason is missing", advice="Say in a few words why, with --reason.")
     about = await announcement(tx, code, lock=True)
+    if channel not in about.plan.channels:
+        raise Refused(
+            f"the plan of {code} that was approved has no {channel}: nobody has read what it would say",
+            advice=f"It has: {', '.join(about.plan.channels)}.",
+        )
     control = await tx.scalar("SELECT control FROM announcement WHERE id = :id", id=about.id)
     if about.state != "released" or control != "run":
         raise Refused(

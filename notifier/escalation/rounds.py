@@ -95,6 +95,9 @@ class Escalation:
             for number in range(1, len(about.plan.steps) + 1):
                 try:
                     done += await self._step(bench, about, number, stop)
+                except Refused as no:  # Changed since the bench was made: it is made anew once put back.
+                    self._benches.pop(announcement_id, None)
+                    await self._ask(about, str(no))
                 except Exception as error:  # noqa: BLE001 - whatever is wrong with one step, the others go on
                     trouble = trouble or error
             if done == before:

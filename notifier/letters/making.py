@@ -11,6 +11,7 @@ from notifier.letters.wishes import large_print
 from notifier.notices import Person
 from notifier.preflight.making import INVENTED, Recipe
 from notifier.preflight.readers import Reader, SetAsideError
+from notifier.preflight.templates import digests
 from notifier.rendering.locales import choose
 
 
@@ -29,6 +30,10 @@ class LetterMaker:
         self._facts = {**recipe.facts, "drill": recipe.drill}
         self._renderer = LetterRenderer(sender_or_country(recipe.letter), recipe.folders)
         self._locales = self._renderer.locales(recipe.notice)
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the letters' templates."""
+        return digests(self._renderer, self._recipe.notice)
 
     def locale(self, wanted: str) -> str:
         """Return the best language that letters and facts have."""

@@ -27,6 +27,11 @@ class Banners:
         self._press = BannerPress(recipe.folders)
         self._lines = LineChecks(recipe.hosts, recipe.addresses)
 
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the templates, by language; from then on they stay as they were."""
+        folders, notice = self._press.folders, self._recipe.notice
+        return {locale: folders.digest(notice, locale) for locale in folders.locales(notice)}
+
     def locale(self, wanted: str) -> str:
         """Return the best language that words and facts have; none at all is ``BadInput``."""
         recipe = self._recipe

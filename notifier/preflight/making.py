@@ -35,6 +35,7 @@ from notifier.preflight.checks import (
 )
 from notifier.preflight.naming import SharedNames
 from notifier.preflight.readers import Member, Reader, SetAsideError, open_reader
+from notifier.preflight.templates import digests
 from notifier.processes import end_with_parent
 from notifier.rendering import MissingVariables, Renderer
 from notifier.settings import EmailSettings, LetterSettings
@@ -132,6 +133,10 @@ class Maker:
         self._common: dict[str, tuple[set[str], set[str]]] = {}
         self._cohorts: set[tuple[str, str, str, str]] = set()
         self._earlier: tuple[str, ...] = ()
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the templates, by language; from then on they stay as they were."""
+        return digests(self._renderer, self._recipe.notice)
 
     def locale(self, wanted: str) -> str:
         """Return the locale for somebody who wants ``wanted``; none at all is ``BadInput``."""

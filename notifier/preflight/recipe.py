@@ -78,14 +78,20 @@ def later_digest(announcement: Announcement, settings: Settings, files: Template
     return canonical_digest(used)
 
 
-def require_as_approved(announcement: Announcement, settings: Settings) -> None:
-    """Raise ``Refused`` where later notices would not be as approved: nobody reads what nobody has signed."""
-    if (
-        later_digest(announcement, settings, TemplateFiles(own_templates(settings)))
-        == announcement.later_digest
-    ):
-        return
-    raise Refused(
+def require_as_approved(announcement: Announcement, settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the digests of the templates that later notices are made from, by channel and language.
+
+    Raises ``Refused`` where those would not be as approved: nobody reads what nobody has signed.
+    """
+    files = TemplateFiles(own_templates(settings))
+    if later_digest(announcement, settings, files) != announcement.later_digest:
+        raise changed()
+    return files.later(announcement.notice, announcement.plan)
+
+
+def changed() -> Refused:
+    """Return the refusal of what is not as approved."""
+    return Refused(
         "templates or the letters' sender are not those that were approved: put them back",
         advice="Who waits for a later step is told once they are as approved.",
     )

@@ -10,10 +10,21 @@ from notifier.plans import SendPlan
 from notifier.rendering import Renderer, SmsRenderer
 
 
-class _Templates(Protocol):
-    def locales(self, notice: str) -> list[str]: ...
+class Templates(Protocol):
+    """The templates of one channel. Those that were digested are read, and stay as they were."""
 
-    def digest(self, notice: str, locale: str) -> str: ...
+    def locales(self, notice: str) -> list[str]:
+        """Return the languages in which a notice is written, sorted."""
+        ...
+
+    def digest(self, notice: str, locale: str) -> str:
+        """Return the SHA-256, in hex, over all files of a notice in one language."""
+        ...
+
+
+def digests(templates: Templates, notice: str) -> dict[str, str]:
+    """Return the digests of a notice, by language."""
+    return {locale: templates.digest(notice, locale) for locale in templates.locales(notice)}
 
 
 class TemplateFiles:
@@ -24,14 +35,14 @@ class TemplateFiles:
 
     def __init__(self, own: Sequence[Path]) -> None:
         self._own = own
-        self._known: dict[str, _Templates] = {}
+        self._known: dict[str, Templates] = {}
 
-    def _of(self, channel: str) -> _Templates:
+    def _of(self, channel: str) -> Templates:
         if channel not in self._known:
             self._known[channel] = self._read(channel)
         return self._known[channel]
 
-    def _read(self, channel: str) -> _Templates:
+    def _read(self, channel: str) -> Templates:
         if channel == "sms":
             return SmsRenderer(self._own)
         if channel == "letter":
@@ -49,11 +60,9 @@ class TemplateFiles:
         return self._of(channel).digest(notice, locale)
 
     def later(self, notice: str, plan: SendPlan) -> dict[str, dict[str, str]]:
-        """Return the digests of what the later steps are made from, by channel and language.
+        """Return the digests of what the later steps are made from, by channel and language; the e-mail may
+        have to be made again.
 
         All languages count: whom a step will be gone with is not known before.
         """
-        return {
-            name: {locale: self.digest(notice, locale, name) for locale in self.locales(notice, name)}
-            for name in sorted({step.channel for step in plan.steps})
-        }
+        return {name: digests(self._of(name), notice) for name in sorted(plan.channels)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,18 +11,20 @@ import pytest
 from notifier.audit.report import Report
 from notifier.clock import to_instant
 from notifier.engine import control
-from notifier.errors import BadInput
+from notifier.errors import BadInput, Refused
 from notifier.escalation import resend
 from notifier.escalation.candidates import Compromised
 from notifier.escalation.rounds import Escalation
 from notifier.keys import Keys
 from notifier.plans import SendPlan
+from notifier.rendering.folders import shipped
 from notifier.store import Store
 from notifier.testing import FakeClock
 from tests.audiences import Someone, settings_in
 from tests.integration.test_audit_verify import checked, damage
 from tests.journeys import DEAD, INLINE, LETTERHEAD, journey
 from tests.logs import Log
+from tests.mailhouse import open_holds
 
 ANNA = Someone("Anna Albrecht", "anna@mail.test", phone="+4915155500001", street="Weg 1")
 BRUNO = Someone("Bruno Castellano", "bruno@mail.test", phone="+4915155500002")
@@ -166,7 +169,7 @@ async def test_a_corrected_contact_point_is_offered_and_used_once(
     store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
 ) -> None:
     """Whom nothing reached is told at the new one when somebody decides so; nobody else, and not twice."""
-    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO])
+    made = await journey(store, keys, clock, tmp_path, [ANNA, BRUNO], "sms:unreached:500", "letter:unreached")
     made.email.answer(BRUNO.email, DEAD)
     await made.send()
     async with store.begin() as tx:
@@ -179,6 +182,42 @@ async def test_a_corrected_contact_point_is_offered_and_used_once(
     async with store.read() as tx:
         assert await resend.offered(tx, made.id) == {}
     assert await made.escalation.resend(number, "sms", "resend-2") == 0
+
+
+async def test_nothing_is_resent_on_a_channel_that_was_not_approved(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """What a channel outside the plan would say nobody has read: it is neither offered nor used."""
+    made = await journey(store, keys, clock, tmp_path, [BRUNO])
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    async with store.begin() as tx:
+        assert await resend.offered(tx, made.id) == {}
+        code = str(await tx.scalar("SELECT code FROM announcement"))
+        with pytest.raises(Refused, match="has no sms"):
+            await resend.decide(tx, code, "sms", operator="alice", reason="corrected by phone")
+
+
+@pytest.mark.parametrize("name", ["sms/breach-notice/en/text.txt", "email/breach-notice/en/subject.txt"])
+async def test_a_template_that_changes_on_the_way_is_not_used(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, name: str
+) -> None:
+    """Nobody reads what nobody has approved: it waits under a hold until the file is put back."""
+    text = tmp_path / "templates" / name
+    text.parent.mkdir(parents=True)
+    shutil.copy(shipped()[-1] / name, text)
+    steps = ("banner:always", f"{name.partition('/')[0]}:unacknowledged:1", "letter:unreached")
+    made = await journey(store, keys, clock, tmp_path, [ANNA], *steps)
+    await made.send()
+    await made.escalation.round()
+    approved = text.read_text()
+    text.write_text("Nobody has approved this.")
+    await made.go(2)
+    await made.go()
+    assert (len(made.email.sent + made.sms.sent), await open_holds(made)) == (1, ["steps"])
+    text.write_text(approved)
+    await made.go()
+    assert (len(made.email.sent + made.sms.sent), await open_holds(made)) == (2, [])
 
 
 async def test_steps_verify_and_their_loss_shows(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier.rendering.folders import shipped
 from tests.audiences import Someone
 from tests.desk import Desk
 from tests.mailhouse import CONFIGURATION, manifest, waiting_desk
@@ -69,3 +70,18 @@ def test_who_prints_must_prove_it(waits: tuple[Desk, str], tmp_path: Path) -> No
     )
     assert exit_code == 1, said
     assert not (tmp_path / "a.zip").exists()
+
+
+def test_changed_templates_are_not_printed(waits: tuple[Desk, str], tmp_path: Path) -> None:
+    """A letter says what was approved, or waits until its templates are put back."""
+    desk, code = waits
+    name = "letter/breach-notice/en/words.toml"
+    words = desk.home / "templates" / name
+    words.parent.mkdir(parents=True)
+    words.write_text((shipped()[-1] / name).read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    wanted = ("letters", "batch", code, "--out", str(tmp_path / "a.zip"), "--operator", "alice")
+    exit_code, said = desk.say(*wanted, typed=desk.alice.lines())
+    assert (exit_code, "put them back" in said, (tmp_path / "a.zip").exists()) == (1, True, False)
+    words.unlink()
+    made = desk.acts("letters", "batch", code, "--out", str(tmp_path / "a.zip"), "--workers", "0")
+    assert made["totals"]["letters"] == 3
