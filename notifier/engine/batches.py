@@ -205,8 +205,8 @@ async def flush(
     While the announcement is paused or cancelled, outcomes are written but nothing is opened.
     """
     async with store.begin() as tx:
-        # The announcement before its deliveries, as by whoever pauses or cancels it.
-        share = " FOR SHARE OF b, a" if store.dialect == "postgresql" else ""
+        # The announcement before its batch and deliveries, as by whoever bars, pauses or cancels.
+        share = " FOR SHARE OF a, b" if store.dialect == "postgresql" else ""
         held = await tx.row(
             "SELECT a.control FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
             f"WHERE b.id = :batch AND b.claim_token = :token AND b.state = 'leased'{share}",

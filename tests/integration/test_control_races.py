@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from incidents.lifecycle import Order, Step
 from incidents.store import take_step
+from notifier import barring
 from notifier.deliveries import State
 from notifier.engine import batches, control, doubt
 from notifier.engine.batches import Ending, Lease
@@ -46,13 +47,17 @@ async def _behind(
     async with store.begin() as tx:
         await first(tx)
         waiting = asyncio.ensure_future(second)
-        while not await tx.scalar(
-            "SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity"
-            " WHERE datname = current_database()) LIMIT 1"
-        ):
-            assert not waiting.done()
-            await asyncio.sleep(0.02)
+        await _until_somebody_waits(tx, waiting)
     return await waiting
+
+
+async def _until_somebody_waits(tx: Transaction, who: asyncio.Future[Any]) -> None:
+    while not await tx.scalar(
+        "SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database()) LIMIT 1"
+    ):
+        assert not who.done()
+        await asyncio.sleep(0.02)
 
 
 async def _act(store: Store, act: Callable[[Transaction], Awaitable[Any]]) -> Any:
@@ -156,6 +161,21 @@ async def test_who_is_held_meanwhile_is_asked_about(
         _act(store, lambda tx: control.send_again(tx, rest[1], operator="ben", dispatcher=INLINE)),
     )
     assert (await _standing(store))[2] == [doubt.HOLD]
+
+
+async def test_a_bar_and_a_flush_do_not_block_each_other(store: Store, keys: Keys) -> None:
+    """Whoever finds out that a contact point is compromised is not turned away because notices go out."""
+    await world.released(store, keys, 3)
+    await start(store)
+    lease = await batches.claim(store, worker="w", drill=False, lease_us=1 << 40, quarantine_us=0)
+    assert lease is not None
+
+    async with store.begin() as tx:
+        await tx.rows("SELECT id FROM announcement FOR UPDATE")
+        flushing = asyncio.ensure_future(batches.flush(store, lease, [], [], []))
+        await _until_somebody_waits(tx, flushing)
+        await barring._await_openings(tx, "INC-2026-001")
+    assert (await flushing).control == "run"
 
 
 async def test_a_cancel_and_the_end_of_an_order_do_not_block_each_other(store: Store, keys: Keys) -> None:
