@@ -61,8 +61,14 @@ async def take(
     """Put the notices of a step on file and make them ready to be handed over; or why they are not made.
 
     The announcement is held until the end of the transaction: whoever bars a contact point waits for it, and
-    then sees what was made.
+    then sees what was made. One transaction at a time goes on with the people of an announcement: the worker
+    and somebody who sends again see what the other has done.
     """
+    if tx.dialect == "postgresql":  # SQLite has one writer.
+        await tx.rows(
+            "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))",
+            name=f"steps of {step.announcement.id}",
+        )
     share = " FOR SHARE" if tx.dialect == "postgresql" else ""
     now = await tx.row(
         f"SELECT state, control, plan FROM announcement WHERE id = :id{share}", id=step.announcement.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,6 +183,28 @@ async def test_a_corrected_contact_point_is_offered_and_used_once(
     async with store.read() as tx:
         assert await resend.offered(tx, made.id) == {}
     assert await made.escalation.resend(number, "sms", "resend-2") == 0
+
+
+@pytest.mark.parametrize("other", ["resend", "round"])
+async def test_a_resend_beside_another_act_doubles_nothing(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, other: str
+) -> None:
+    """The worker and two operators in the same moment: each person gets one text, and nobody an error."""
+    people = [BRUNO, CARLA]
+    steps = "sms:unreached" if other == "round" else "sms:unreached:500"
+    made = await journey(store, keys, clock, tmp_path, people, steps, "letter:unreached:900")
+    made.email.answer(BRUNO.email, DEAD)
+    await made.send()
+    async with store.begin() as tx:
+        code = str(await tx.scalar("SELECT code FROM announcement"))
+        number, occasion = await resend.decide(tx, code, "sms", operator="alice", reason="corrected by phone")
+    second = Escalation(store, keys, settings_in(tmp_path, letter=LETTERHEAD), INLINE)
+    await asyncio.gather(
+        made.escalation.resend(number, "sms", occasion),
+        second.round() if other == "round" else second.resend(number, "sms", occasion),
+    )
+    await made.send()
+    assert sorted(one.recipient for one in made.sms.sent) == [BRUNO.phone, CARLA.phone]
 
 
 async def test_nothing_is_resent_on_a_channel_that_was_not_approved(
