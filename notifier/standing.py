@@ -35,6 +35,17 @@ def listed(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))
 
 
+def resolved(step: int) -> str:
+    """Return the condition that a step was taken for a member ``m``, or skipped; the parameter ``id`` is the
+    announcement's.
+    """
+    return (
+        f"(EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id AND d.announcement_id = :id"
+        f" AND d.step = {step}) OR EXISTS (SELECT 1 FROM skipped_step k WHERE k.member_id = m.id"
+        f" AND k.announcement_id = :id AND k.step = {step}))"
+    )
+
+
 REACHABLE = "(m.state = 'due' OR (m.state = 'needs-channel' AND m.reason NOT IN ('deceased', 'no-guardian')))"
 """Members ``m`` to whom a channel plan applies: a minor or a deceased person with nobody to stand for them is
 none of them."""

@@ -61,6 +61,7 @@ async def _status(app: Application, code: str) -> None:
         "not_released": account.not_released,
         "steps_ahead": account.steps_ahead,
         "offered": account.offered,
+        "acknowledged": account.acknowledged,
         "unaccounted": account.unaccounted,
         "untold": asdict(missed),
         "resend_offered": again,
@@ -120,6 +121,7 @@ def account_table(account: Account) -> Table:
     for label, count in (
         ("next step of the plan to come", account.steps_ahead),
         ("banner waits for a sign-in", account.offered),
+        ("confirmed having read it, though it came back", account.acknowledged),
         ("needs another channel", account.needs_channel),
         ("needs repair", account.needs_repair),
         ("excluded", account.excluded),

@@ -26,7 +26,7 @@ from notifier.engine.holds import (
     open_hold,
 )
 from notifier.engine.planning import put_starts
-from notifier.engine.reckoning import reckon
+from notifier.engine.reckoning import reckon, required_ahead
 from notifier.engine.schedule import ready_wave
 from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE
@@ -354,6 +354,11 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             f"the channel plan of {code} is not at its end for {persons(account.steps_ahead)}",
             advice=f"Wait; `notifier announcements status {code}` says what is to come.",
         )
+    if required := await required_ahead(tx, announcement.id):
+        raise Conflict(
+            f"a channel that the law requires is still to come for {persons(required)} in {code}",
+            advice="Wait; to end it all the same, cancel it.",
+        )
     if still_open := account.open - account.deliveries.get(State.HELD, 0) + waiting:
         raise Conflict(
             f"still open in {code}: {amount(still_open, 'delivery')}",
@@ -373,6 +378,8 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
     counts = {state: count for state, count in account.deliveries.items() if count}
     if account.offered:
         counts["offered"] = account.offered
+    if account.acknowledged:
+        counts["acknowledged"] = account.acknowledged
     tx.record(
         Event(
             AuditAction.ANNOUNCEMENT_CLOSED,

@@ -12,7 +12,7 @@ from notifier.acknowledgements import ACKNOWLEDGED
 from notifier.deliveries import OPEN, State
 from notifier.plans import Step, When
 from notifier.precedence import MAY_HAVE_LEFT
-from notifier.standing import ASIDE, REACHABLE, listed
+from notifier.standing import ASIDE, REACHABLE, listed, resolved
 
 _EARLIER = "delivery d WHERE d.member_id = m.id AND d.announcement_id = :id AND d.step < :step"
 _ARRIVED_OR_MAY = (
@@ -34,15 +34,6 @@ _NOT_HELD = (
 """While the canary is awaited, only those of the canary are gone on with."""
 
 
-def resolved(step: int) -> str:
-    """Return the condition that a step was taken or skipped."""
-    return (
-        f"(EXISTS (SELECT 1 FROM delivery d WHERE d.member_id = m.id AND d.announcement_id = :id"
-        f" AND d.step = {step}) OR EXISTS (SELECT 1 FROM skipped_step k WHERE k.member_id = m.id"
-        f" AND k.announcement_id = :id AND k.step = {step}))"
-    )
-
-
 def due(steps: Sequence[Step], number: int) -> str:
     """Return the condition under which step ``number`` (from 1) is due for a member ``m`` of ``a``.
 
@@ -59,7 +50,7 @@ def due(steps: Sequence[Step], number: int) -> str:
     lost = [
         _LOST,
         *(
-            resolved(place)
+            _passed(place, earlier)
             for place, earlier in enumerate(steps[: number - 1], start=1)
             if earlier.when in {When.UNREACHED, When.UNACKNOWLEDGED, When.AS_BEFORE}
         ),
@@ -71,12 +62,17 @@ def due(steps: Sequence[Step], number: int) -> str:
     waited = [
         _WAITED,
         *(
-            resolved(place)
+            _passed(place, earlier)
             for place, earlier in enumerate(steps[: number - 1], start=1)
             if earlier.when is When.UNACKNOWLEDGED
         ),
     ]
     return " AND ".join([*made, f"(({' AND '.join(lost)}) OR ({' AND '.join(waited)}))"])
+
+
+def _passed(place: int, step: Step) -> str:
+    """Return the condition that a step keeps nobody from the ones behind it."""
+    return resolved(place) if step.required else f"({resolved(place)} OR {ACKNOWLEDGED})"
 
 
 UNREACHED = (

@@ -9,19 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from notifier.acknowledgements import acknowledge
 from notifier.audit.report import Report
 from notifier.clock import to_instant
 from notifier.engine import control
-from notifier.errors import BadInput, Refused
+from notifier.errors import BadInput, Conflict, Refused
 from notifier.escalation import resend
 from notifier.escalation.candidates import Compromised
 from notifier.escalation.rounds import Escalation
 from notifier.keys import Keys
 from notifier.plans import SendPlan
+from notifier.receipts.taking import take
 from notifier.rendering.folders import shipped
 from notifier.store import Store
 from notifier.testing import FakeClock
 from tests.audiences import Someone, settings_in
+from tests.fates import Fate, receipts
 from tests.integration.test_audit_verify import checked, damage
 from tests.journeys import DEAD, INLINE, LETTERHEAD, journey
 from tests.logs import Log
@@ -49,6 +52,42 @@ async def test_who_is_not_reached_gets_the_next_channel(
     assert (account.deliveries, account.excluded, account.unaccounted) == ({"accepted": 3}, 1, 0)
     assert (await made.go()).deliveries == {"accepted": 3}
     assert (await made.deliveries())[BRUNO.email] == ["email first rejected", "sms first accepted"]
+
+
+async def test_who_has_acknowledged_holds_up_no_end(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """An e-mail that comes back after its reader has confirmed it leaves nothing to wait for, but for a
+    channel that the law requires.
+    """
+    steps = ("sms:unreached", "letter:unreached:24:required")
+    made = await journey(store, keys, clock, tmp_path, [BRUNO], *steps)
+    await made.send()
+    async with store.begin() as tx:
+        reference = str(await tx.scalar("SELECT reference FROM delivery"))
+        await acknowledge(tx, keys, reference=reference, how="support", by="alice", reason="on the phone")
+        await take(tx, keys, "lots", receipts(Fate.BOUNCES, reference, 1))
+    assert (await made.go()).steps_ahead == 1
+    account = await made.go(25)
+    assert (account.acknowledged, account.notified, account.open, account.unaccounted) == (1, 1, 0, 0)
+    assert await _close(store) == {"acknowledged": 1}
+
+
+async def test_what_the_law_requires_follows_an_acknowledgement(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Whoever has confirmed gets no reminder, and all the same the letter behind it that is required."""
+    steps = ("email:unacknowledged:1", "letter:unacknowledged:24:required")
+    made = await journey(store, keys, clock, tmp_path, [ANNA], *steps)
+    await made.send()
+    async with store.begin() as tx:
+        reference = str(await tx.scalar("SELECT reference FROM delivery"))
+        await acknowledge(tx, keys, reference=reference, how="support", by="alice", reason="on the phone")
+    await made.go(2)
+    with pytest.raises(Conflict, match="the law requires is still to come for 1 person"):
+        await _close(store)
+    await made.go(23)
+    assert await made.deliveries() == {ANNA.email: ["email first accepted", "letter first planned"]}
 
 
 async def test_a_plan_ends_with_the_reason(
@@ -289,3 +328,9 @@ def _of_steps(report: Report) -> dict[str, int]:
     return {
         code: n for code, n in report.counts.items() if code.startswith(("step", "delivery", "announcement"))
     }
+
+
+async def _close(store: Store) -> dict[str, int]:
+    async with store.begin() as tx:
+        code = str(await tx.scalar("SELECT code FROM announcement"))
+        return await control.close(tx, code, operator="alice")
