@@ -82,20 +82,30 @@ _REASON = (
     "COALESCE((SELECT ', ' || t.reason FROM attempt t WHERE t.delivery_id = d.id AND t.number = d.attempts"
     " AND t.reason <> ''), '')"
 )
-# Several notices may have gone to one person: the best of them says where they stand.
+_OVER = (
+    "EXISTS (SELECT 1 FROM announcement o WHERE o.id = d.announcement_id"
+    " AND o.state IN ('closed', 'cancelled'))"
+)
+# Several notices may have gone to one person: the best of them says where they stand. What was withdrawn says
+# so only where there is nothing else: why the others did not arrive tells more.
 _DELIVERED = (
     f"CASE WHEN d.state = '{State.DELIVERED}' THEN '1 {NOTIFIED} ' || d.channel ||"
     " CASE WHEN d.channel = 'banner' THEN ', displayed' ELSE ', delivered' END"
+    f" WHEN {OFFERING} AND {_OVER} THEN NULL"
     f" WHEN {OFFERING} THEN '5 {PENDING} banner waits for a sign-in'"
     f" WHEN d.state = '{State.ACCEPTED}' AND d.changed_at <= :settled"
     f" THEN '2 {NOTIFIED} ' || d.channel || ', accepted and not returned'"
     f" WHEN d.state = '{State.ACCEPTED}' THEN '3 {PENDING} ' || d.channel || ', accepted just now'"
     f" WHEN d.state IN ({listed(OPEN)}) THEN '4 {PENDING} ' || d.state"
-    f" WHEN d.state = '{State.CANCELLED}' THEN '6 {UNREACHABLE} cancelled'"
+    f" WHEN d.state = '{State.CANCELLED}' THEN NULL"
     f" WHEN d.state = '{State.BOUNCED}' THEN '6 {UNREACHABLE} ' || d.channel || ' returned, ' || {_RETURNED}"
     f" ELSE '6 {UNREACHABLE} ' || d.channel || ' ' || d.state || {_REASON} END"
 )
-_BEST = f"(SELECT min({_DELIVERED}) FROM delivery d WHERE d.member_id = m.id)"
+_WITHDRAWN = (
+    f"(SELECT max('6 {UNREACHABLE} ' || CASE d.channel WHEN 'banner' THEN 'banner not seen' ELSE 'cancelled' END)"
+    " FROM delivery d WHERE d.member_id = m.id)"
+)
+_BEST = f"COALESCE((SELECT min({_DELIVERED}) FROM delivery d WHERE d.member_id = m.id), {_WITHDRAWN})"
 _ANNOUNCED = "EXISTS (SELECT 1 FROM announcement a WHERE a.audience_id = m.audience_id AND {condition})"
 _TO_COME = _ANNOUNCED.format(condition=f"{STEPS_AHEAD} AND NOT {ASIDE}")
 _NOT_RELEASED = _ANNOUNCED.format(condition=f"a.state IN ({listed(UNRELEASED)})")

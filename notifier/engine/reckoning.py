@@ -81,6 +81,7 @@ _STANDING = (
     f"CASE WHEN q.best < '{UNREACHED}' THEN substr(q.best, 3) WHEN m.state = 'excluded' THEN 'excluded'"
     " WHEN {acknowledged} THEN 'acknowledged'"
     f" WHEN {STEPS_AHEAD} AND NOT {ASIDE} THEN 'steps-ahead'"
+    f" WHEN substr(q.best, 3) = '{OFFERED}' AND a.state IN ('closed', 'cancelled') THEN '{State.CANCELLED}'"
     " WHEN q.best IS NOT NULL THEN substr(q.best, 3)"
     " WHEN m.state = 'needs-channel' THEN 'needs-channel'"
     f" WHEN {ASIDE} THEN 'needs-repair' WHEN a.released_at IS NULL THEN 'not-released' ELSE '' END"

@@ -187,6 +187,20 @@ async def test_closing_counts_who_has_not_come_as_offered(out: Shown) -> None:
     assert [len(await out.notices(one)) for one in (ANNA, BRUNO, CARLA)] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("end", ["close", "cancel"])
+async def test_what_nobody_has_seen_by_the_end_waits_no_more(out: Shown, end: str) -> None:
+    """Given out or not, it is withdrawn with its announcement, and has reached nobody."""
+    await out.does(CARLA, "served")
+    code = await out.code()
+    async with out.journey.store.begin() as tx:
+        if end == "close":
+            assert (await control.close(tx, code, operator="ida"))["offered"] == 1
+        else:
+            await control.cancel(tx, code, operator="ida", reason="test")
+    account = await out.journey.account()
+    assert (account.deliveries, account.offered) == ({"accepted": 2, "cancelled": 1}, 0)
+
+
 async def test_pages_hear_of_what_concerns_them(out: Shown) -> None:
     """An event of theirs on another device, not one of somebody else's; the end for all. Nobody looks once
     nobody listens.

@@ -82,6 +82,24 @@ async def test_what_was_accepted_counts_once_it_has_not_come_back(
     assert [reason for _, reason in part] == ["email returned, address-dead"]
 
 
+async def test_what_was_withdrawn_is_not_waited_for(store: Store, keys: Keys) -> None:
+    """A banner that nobody has seen by the end has reached nobody, and hides no other reason."""
+    await add(store, keys, [person(str(n), f"p{n}@example.com") for n in range(3)])
+    incident = await declared(store)
+    await affect(store, incident)
+    code = await _announce(store, incident, await _freeze(store, keys, incident))
+    await _sent(store, code, {"0": "accepted", "1": "cancelled", "2": "bounced"})
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET channel = 'banner' WHERE state <> 'bounced'")
+        await tx.housekeep("UPDATE announcement SET state = 'closed'")
+    found = await _counted(store, incident)
+    returned = "email returned, no reason given"
+    assert found.parts == {"unreachable": {"banner not seen": 2, returned: 1}}
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET member_id = (SELECT max(d.member_id) FROM delivery d)")
+    assert (await _counted(store, incident)).parts["unreachable"] == {returned: 1}
+
+
 async def test_the_newest_audience_counts(store: Store, keys: Keys) -> None:
     """Whoever is in a top-up stands where it leaves them; a replaced audience counts for nobody."""
     await add(store, keys, [person("0", "p0@example.com"), person("1", "p1@example.com")])
