@@ -102,8 +102,8 @@ _DELIVERED = (
     f" ELSE '6 {UNREACHABLE} ' || d.channel || ' ' || d.state || {_REASON} END"
 )
 _WITHDRAWN = (
-    f"(SELECT max('6 {UNREACHABLE} ' || CASE d.channel WHEN 'banner' THEN 'banner not seen' ELSE 'cancelled' END)"
-    " FROM delivery d WHERE d.member_id = m.id)"
+    f"(SELECT max('6 {UNREACHABLE} ' || CASE d.channel WHEN 'banner' THEN 'banner not seen'"
+    " ELSE 'cancelled' END) FROM delivery d WHERE d.member_id = m.id)"
 )
 _BEST = f"COALESCE((SELECT min({_DELIVERED}) FROM delivery d WHERE d.member_id = m.id), {_WITHDRAWN})"
 _ANNOUNCED = "EXISTS (SELECT 1 FROM announcement a WHERE a.audience_id = m.audience_id AND {condition})"
@@ -146,12 +146,15 @@ async def _known(tx: Transaction, incident: Incident, settled_hours: float) -> t
     replaced = {one.code for one in known} & told.replaced(known)
     void = {f"void_{place}": code for place, code in enumerate(sorted(replaced))}
     left_out = f" AND u.code NOT IN ({', '.join(f':{name}' for name in void)})" if void else ""
+    # Each person's newest listing is looked up by itself: joined to all listings, SQLite reads them once for
+    # every person.
+    newest = (
+        "(SELECT l.id FROM audience u JOIN audience_member l ON l.audience_id = u.id WHERE u.subject = :code"
+        f" AND l.customer_id = p.customer_id{left_out} ORDER BY u.id DESC LIMIT 1)"
+    )
     sql = (
-        f"WITH people AS ({_PEOPLE}), listings AS (SELECT m.id, m.customer_id,"
-        " row_number() OVER (PARTITION BY m.customer_id ORDER BY m.audience_id DESC) AS turn"
-        f" FROM audience u JOIN audience_member m ON m.audience_id = u.id WHERE u.subject = :code{left_out}),"
-        f" best AS (SELECT p.customer_id, m.id, {_BEST} AS best FROM people p LEFT JOIN listings l"
-        " ON l.customer_id = p.customer_id AND l.turn = 1 LEFT JOIN audience_member m ON m.id = l.id),"
+        f"WITH people AS ({_PEOPLE}), best AS (SELECT p.customer_id, m.id, {_BEST} AS best FROM people p"
+        f" LEFT JOIN audience_member m ON m.id = {newest}),"
         f" stands AS (SELECT b.customer_id, {_STANDING} AS standing FROM best b"
         " LEFT JOIN audience_member m ON m.id = b.id)"
     )

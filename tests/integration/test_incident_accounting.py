@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from incidents.accounting import Accounts, accounts, unreached
 from incidents.affected.exclusion import exclude
@@ -98,6 +100,25 @@ async def test_what_was_withdrawn_is_not_waited_for(store: Store, keys: Keys) ->
     async with store.begin() as tx:
         await tx.housekeep("UPDATE delivery SET member_id = (SELECT max(d.member_id) FROM delivery d)")
     assert (await _counted(store, incident)).parts["unreachable"] == {returned: 1}
+
+
+async def test_each_person_s_listing_is_looked_up(store: Store, keys: Keys) -> None:
+    """Counting twice as many people costs twice as much: no list of all is read once for each."""
+    incident = await declared(store)
+    asked: list[tuple[str, Any]] = []
+    event.listen(
+        store.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, sql, values, *_: asked.append((sql, values)),
+    )
+    await _counted(store, incident)
+    if store.dialect == "sqlite":
+        sql, values = next(one for one in asked if one[0].startswith("WITH people"))
+        async with store.engine.connect() as connection:
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)).all()
+        # Announcements are few; the people themselves are read through once.
+        read_through = {row.detail.split()[1] for row in plan if row.detail.startswith("SCAN ")}
+        assert read_through == {"a", "p"}
 
 
 async def test_the_newest_audience_counts(store: Store, keys: Keys) -> None:
