@@ -18,9 +18,12 @@ from notifier.engine.attempts import RELAY_DOWN
 from notifier.engine.batches import UNREADABLE, Ending, Lease, Opening
 from notifier.engine.windows import MINUTE, Window
 from notifier.errors import StoreError
+from notifier.escalation.choosing import unwanted
 from notifier.keys import Keys, SubjectKey
+from notifier.plans import MANDATORY_KIND
 from notifier.precedence import BEFORE
 from notifier.store import Store
+from notifier.suppressions import LegalClass
 
 SIGNATURE_CONTEXT = b"signature"
 LOOK_AGAIN = 5 * MINUTE
@@ -28,6 +31,11 @@ LOOK_AGAIN = 5 * MINUTE
 _DICTIONARIES = 100
 """Kept at most: a service that runs for years sends many announcements."""
 
+_COMPLAINED = (
+    f"CASE WHEN a.kind <> '{MANDATORY_KIND}' THEN {unwanted(LegalClass.VOLUNTARY, reminder=False)}"
+    f" WHEN d.occasion LIKE 'reminder-%' THEN {unwanted(LegalClass.MANDATORY, reminder=True)} ELSE false END"
+)
+"""Of a delivery ``d`` of ``a`` to ``p``: its reader takes such notices, or reminders, for spam."""
 _TRIES = "FROM attempt t WHERE t.delivery_id = d.id AND t.reason <> :down"
 
 
@@ -137,7 +145,8 @@ class Loader:
                 "SELECT d.id, d.reference, d.step, d.state, d.attempts, d.message_date, d.signature, "
                 "m.uid AS member, m.time_zone, c.uid, c.number, k.wrapped, "
                 "n.sealed, n.dictionary_id, n.digest, p.site, "
-                "CASE WHEN b.member_id IS NULL THEN p.state ELSE 'compromised' END AS point, "
+                "CASE WHEN b.member_id IS NOT NULL THEN 'compromised' "
+                f"WHEN p.state = 'usable' AND {_COMPLAINED} THEN 'complained' ELSE p.state END AS point, "
                 f"CASE WHEN d.step <> 0 AND {ACKNOWLEDGED} THEN 1 ELSE 0 END AS acknowledged, "
                 f"CASE WHEN d.attempts > 0 THEN 'told' ELSE {BEFORE} END AS before, "
                 f"CASE WHEN d.attempts > 0 THEN (SELECT count(*) {_TRIES}) ELSE 0 END AS tries, "
@@ -145,6 +154,7 @@ class Loader:
                 f"FROM {source} JOIN delivery d ON d.id = v.id JOIN notice n ON n.id = d.notice_id "
                 "JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id "
                 "JOIN contact_point p ON p.id = d.contact_point_id "
+                "JOIN announcement a ON a.id = d.announcement_id "
                 "LEFT JOIN barred_point b ON b.member_id = d.member_id "
                 "AND b.contact_point_id = d.contact_point_id "
                 # The notice is sealed for the person it is about; a guardian may be the one it goes to.

@@ -12,7 +12,7 @@ _RANK = 1 << 40
 _POINTS = f"contact_point p WHERE p.customer_id = {HOLDER} AND p.channel = :channel"
 
 
-def _unwanted(legal_class: LegalClass, *, reminder: bool) -> str:
+def unwanted(legal_class: LegalClass, *, reminder: bool) -> str:
     """Return the condition that an address ``p`` is refused for such a notice by a suppression that is no
     state of the contact point.
     """
@@ -30,14 +30,14 @@ def point(compromised: str, legal_class: LegalClass, *, reminder: bool) -> tuple
 
     ``compromised`` is a condition on ``m`` and ``p``. The parameter ``channel`` names the step's.
     """
-    unwanted = _unwanted(legal_class, reminder=reminder)
+    refused = unwanted(legal_class, reminder=reminder)
     place = f"CASE WHEN p.id = m.contact_point_id THEN 0 ELSE p.rank + 1 END * {_RANK} + p.id"
     chosen = (
         f"(SELECT min({place}) FROM {_POINTS} AND p.state = 'usable' AND NOT {_BARRED}"
-        f" AND NOT ({compromised}) AND NOT {unwanted}) % {_RANK}"
+        f" AND NOT ({compromised}) AND NOT {refused}) % {_RANK}"
     )
     why = (
-        f"CASE WHEN EXISTS (SELECT 1 FROM {_POINTS} AND p.state = 'usable' AND {unwanted}) THEN 'complained'"
+        f"CASE WHEN EXISTS (SELECT 1 FROM {_POINTS} AND p.state = 'usable' AND {refused}) THEN 'complained'"
         f" WHEN EXISTS (SELECT 1 FROM {_POINTS} AND p.state = 'usable') THEN 'compromised'"
         f" ELSE COALESCE((SELECT min('contact-point-' || p.state) FROM {_POINTS} AND p.state <> 'retired'),"
         " 'no-contact-point') END"

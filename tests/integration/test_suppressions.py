@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from notifier.channels import Outcome, OutcomeKind
 from notifier.channels.receipts import Receipt, ReceiptKind
 from notifier.keys import Keys
@@ -23,8 +25,10 @@ from notifier.suppressions import (
 from notifier.testing import FakeClock, ScriptedChannel
 from tests import world
 from tests.affected import add, person
+from tests.audiences import Someone
 from tests.integration.test_receipts import bounce, points, references, taken  # noqa: F401
 from tests.integration.test_sending import run_next, start
+from tests.journeys import journey
 
 SAID = Standing("operator", "they called", "ben")
 
@@ -119,6 +123,30 @@ async def test_complaints_are_kept_and_stop_no_mandatory_notice(
     async with store.read() as tx:
         kept = await tx.rows("SELECT reason, source FROM suppression ORDER BY reason")
     assert [tuple(row) for row in kept] == [("complained", "receipt"), ("stopped", "receipt")]
+
+
+@pytest.mark.parametrize(("kind", "at", "sent"), [("breach", 0, 1), ("breach", 1, 1), ("policy", 0, 0)])
+async def test_a_complaint_counts_until_the_hand_over(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path, kind: str, at: int, sent: int
+) -> None:
+    """Who complains before the first notice that must be given gets it; a reminder that was made already is
+    not handed over, nor any notice that need not be given.
+    """
+    anna = Someone("Anna Albrecht", "anna@mail.test")
+    made = await journey(store, keys, clock, tmp_path, [anna], "email:unacknowledged:48")
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE announcement SET kind = :kind", {"kind": kind})
+    if at:
+        await made.send()
+        clock.advance(hours=49)
+        await made.escalation.round()
+    async with store.begin() as tx:
+        point = int(await tx.scalar("SELECT id FROM contact_point"))
+        await suppress(tx, [point], Reason.COMPLAINED, SAID)
+    await made.send()
+    assert len(made.email.sent) == sent
+    expected = "accepted" if (kind, at) == ("breach", 0) else "suppressed"
+    assert (await made.deliveries())[anna.email][-1].endswith(expected)
 
 
 async def test_an_answer_suppresses_as_a_report_does(store: Store, keys: Keys, tmp_path: Path) -> None:
