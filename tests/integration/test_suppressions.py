@@ -74,6 +74,23 @@ async def test_a_dead_address_is_tried_again_after_its_time(
         assert await tx.scalar("SELECT count(*) FROM suppression") == 2
 
 
+async def test_not_all_end_at_once(
+    store: Store, keys: Keys, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of one great announcement end in parts: nobody's records wait for all of them."""
+    monkeypatch.setattr("notifier.suppressions.EXPIRE_MOST", 2)
+    await add(store, keys, [person(str(number), f"p{number}@example.com") for number in range(3)])
+    found = [await _point(store, str(number)) for number in range(3)]
+    async with store.begin() as tx:
+        assert await suppress(tx, found, Reason.DEAD, SAID) == 3
+    clock.advance(hours=181 * 24)
+    ended = []
+    for _ in range(3):
+        async with store.begin() as tx:
+            ended.append(await expire(tx))
+    assert ended == [2, 1, 0]
+
+
 async def test_one_reason_lifted_leaves_the_other(store: Store, keys: Keys) -> None:
     """An address that is dead and stopped stays stopped; a complaint is no state of the address."""
     await add(store, keys, [person("1", "one@example.com")])
