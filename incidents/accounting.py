@@ -17,6 +17,7 @@ from notifier import audiences
 from notifier.acknowledgements import ACKNOWLEDGED
 from notifier.announcements import UNRELEASED
 from notifier.deliveries import OPEN, State
+from notifier.escalation.choosing import HOLDER
 from notifier.standing import ASIDE, OFFERING, STEPS_AHEAD, listed
 from notifier.store import Transaction
 
@@ -60,19 +61,35 @@ async def accounts(tx: Transaction, incident: Incident, *, settled_hours: float)
     return Accounts(int(people or 0), parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """Somebody who cannot be reached as things are."""
+
+    customer_id: int
+    writes_to: int | None
+    """Who is written to: a guardian or next of kin in their place; ``None`` where nobody stands for them."""
+    reason: str
+
+
 async def unreached(
     tx: Transaction, incident: Incident, *, settled_hours: float
-) -> AsyncIterator[list[tuple[int, str]]]:
-    """Yield the ids of those who cannot be reached as things are, each with the reason, in parts."""
+) -> AsyncIterator[list[Unreached]]:
+    """Yield those who cannot be reached as things are, in parts."""
     known, params = await _known(tx, incident, settled_hours)
     async for part in tx.stream(
-        f"{known} SELECT customer_id, standing FROM stands WHERE standing LIKE '6%' ORDER BY customer_id",
+        f"{known} SELECT s.customer_id, s.standing, {_WRITES_TO} AS writes_to FROM stands s"
+        " JOIN customer c ON c.id = s.customer_id LEFT JOIN audience_member m ON m.id = s.member_id"
+        " WHERE s.standing LIKE '6%' ORDER BY s.customer_id",
         chunk=500,
         **params,
     ):
-        yield [(row.customer_id, _read(row.standing)[1]) for row in part]
+        yield [Unreached(row.customer_id, row.writes_to, _read(row.standing)[1]) for row in part]
 
 
+_WRITES_TO = (
+    "CASE WHEN m.state = 'needs-channel' AND m.reason IN ('deceased', 'no-guardian') THEN NULL"
+    f" WHEN m.id IS NULL THEN s.customer_id ELSE {HOLDER} END"
+)
 _PEOPLE = "SELECT DISTINCT customer_id FROM affected WHERE incident_id = :incident"
 _RETURNED = (
     "COALESCE(NULLIF((SELECT max(r.reason) FROM receipt r WHERE r.delivery_id = d.id"
@@ -155,7 +172,7 @@ async def _known(tx: Transaction, incident: Incident, settled_hours: float) -> t
     sql = (
         f"WITH people AS ({_PEOPLE}), best AS (SELECT p.customer_id, m.id, {_BEST} AS best FROM people p"
         f" LEFT JOIN audience_member m ON m.id = {newest}),"
-        f" stands AS (SELECT b.customer_id, {_STANDING} AS standing FROM best b"
+        f" stands AS (SELECT b.customer_id, b.id AS member_id, {_STANDING} AS standing FROM best b"
         " LEFT JOIN audience_member m ON m.id = b.id)"
     )
     settled = tx.now_us() - int(settled_hours * _HOUR)

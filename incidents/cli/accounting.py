@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from incidents import accounting, store
-from incidents.accounting import Accounts
+from incidents.accounting import Accounts, Unreached
 from incidents.actions import IncidentAction
 from incidents.cli.printing import Code
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.cli import Application, application, out, run
 from notifier.cli.identity import identify
-from notifier.customers.lookup import open_profiles
+from notifier.customers.lookup import Profile, open_profiles
 from notifier.customers.report import create_private, neutralised
-from notifier.errors import BadInput
+from notifier.errors import BadInput, StoreError
+from notifier.keys import Keys
 from notifier.store import Store, Transaction
 from notifier.words import persons
 
 app = typer.Typer()
-_COLUMNS = ("number", "name", "street", "postal_code", "city", "region", "country", "locale", "reason")
+_COLUMNS = (
+    *("number", "name", "street", "postal_code", "city", "region", "country", "locale", "reason"),
+    "in_place_of",
+)
 _WORDS = {
     accounting.NOTIFIED: "notified",
     accounting.PENDING: "pending",
@@ -67,14 +74,17 @@ def show(
     if export is not None:
         value["exported"] = written
 
-    def human() -> None:
-        print_accounts(found)
-        if export is not None:
-            out.print(
-                f"Written to {export}: {persons(written)}. The file holds names and addresses.", markup=False
-            )
+    app_.show(value, lambda: _say(found, export, written))
 
-    app_.show(value, human)
+
+def _say(found: Accounts, export: Path | None, written: int) -> None:
+    print_accounts(found)
+    if export is not None:
+        out.print(
+            f"Written to {export}: {persons(written)}. The file holds names and addresses.", markup=False
+        )
+        if (missing := found.total(accounting.UNREACHABLE) - written) > 0:
+            out.print(f"Not in it: {persons(missing)} whose data was erased or cannot be read.")
 
 
 def print_accounts(found: Accounts) -> None:
@@ -84,37 +94,86 @@ def print_accounts(found: Accounts) -> None:
         if found.total(group):
             table.add_row(f"[bold]{words}[/]", f"[bold]{found.total(group):,}[/]")
             for what, count in found.parts[group].items():
-                table.add_row(f"  {what}", f"{count:,}")
+                table.add_row(f"  {escape(what)}", f"{count:,}")
     out.print(f"{persons(found.people)} affected")
     out.print(table)
     out.print(f"unaccounted: {found.unaccounted}")
 
 
 async def _export(app_: Application, opened: Store, code: str, path: Path, actor: str) -> int:
+    """Write the file, then put on record that it was; what goes wrong leaves none behind.
+
+    Nothing is held meanwhile: notices go out.
+    """
     keys, written = app_.load_keys(), 0
-    async with opened.begin() as tx:
+    async with opened.read() as tx:
         incident = await store.find(tx, code)
-        with create_private(path) as file:
-            table = csv.writer(file)
-            table.writerow(_COLUMNS)
+    with _whole(path) as file:
+        table = csv.writer(file)
+        table.writerow(_COLUMNS)
+        async with opened.read() as tx:
             async for part in accounting.unreached(
                 tx, incident, settled_hours=app_.settings.sending.settled_hours
             ):
-                profiles = await open_profiles(tx, keys, [customer for customer, _ in part])
-                for customer, reason in part:
-                    if (person := profiles.get(customer)) is None:
-                        continue  # Erased: there is nobody to write to any more.
-                    address = person.address
-                    where = (
-                        (address.street, address.postal_code, address.city, address.region, address.country)
-                        if address
-                        else ("",) * 5
-                    )
-                    cells = (person.number, person.name, *where, person.locale, reason)
-                    table.writerow([neutralised(cell) for cell in cells])
-                    written += 1
-        await _record(tx, incident, written, actor)
+                rows = await _rows(tx, keys, part)
+                table.writerows([neutralised(cell) for cell in row] for row in rows)
+                written += len(rows)
+        file.flush()
+        async with opened.begin() as tx:
+            await _record(tx, incident, written, actor)
     return written
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    """Give a file that only its owner can read, which goes again where it does not get whole."""
+    made = create_private(path)
+    try:
+        with made as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+async def _rows(tx: Transaction, keys: Keys, part: Sequence[Unreached]) -> list[tuple[str, ...]]:
+    """Return the rows of some people; whose data was erased, or is damaged, has none."""
+    profiles = await _readable(tx, keys, {one.customer_id for one in part})
+    others = {one.writes_to for one in part if one.writes_to is not None} - profiles.keys()
+    holders = profiles | await _readable(tx, keys, others)
+    return [
+        _row(
+            profiles[one.customer_id],
+            None if one.writes_to is None else holders.get(one.writes_to),
+            one.reason,
+        )
+        for one in part
+        if one.customer_id in profiles
+    ]
+
+
+async def _readable(tx: Transaction, keys: Keys, ids: Collection[int]) -> dict[int, Profile]:
+    try:
+        return await open_profiles(tx, keys, list(ids))
+    except StoreError:
+        if len(ids) == 1:
+            return {}
+    found: dict[int, Profile] = {}
+    for one in ids:  # One that is damaged keeps none of the others from being written to.
+        found |= await _readable(tx, keys, [one])
+    return found
+
+
+def _row(person: Profile, holder: Profile | None, reason: str) -> tuple[str, ...]:
+    address = holder.address if holder else None
+    where = (
+        (address.street, address.postal_code, address.city, address.region, address.country)
+        if address
+        else ("",) * 5
+    )
+    name = holder.name if holder else ""
+    instead = person.name if holder is None or holder.id != person.id else ""
+    return (person.number, name, *where, person.locale, reason, instead)
 
 
 async def _record(tx: Transaction, incident: Incident, people: int, actor: str) -> None:

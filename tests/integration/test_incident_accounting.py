@@ -15,6 +15,7 @@ from incidents.affected.exclusion import exclude
 from incidents.store import Incident
 from notifier.audit.entry import Event
 from notifier.audit.log_key import LogKey
+from notifier.customers.values import PostalAddress
 from notifier.keys import Keys
 from notifier.receipts.taking import take
 from notifier.store import Store
@@ -81,7 +82,7 @@ async def test_what_was_accepted_counts_once_it_has_not_come_back(
     assert found.parts["unreachable"] == {"email returned, address-dead": 1}
     async with store.read() as tx:
         (part,) = [one async for one in unreached(tx, incident, settled_hours=72)]
-    assert [reason for _, reason in part] == ["email returned, address-dead"]
+    assert [one.reason for one in part] == ["email returned, address-dead"]
 
 
 async def test_what_was_withdrawn_is_not_waited_for(store: Store, keys: Keys) -> None:
@@ -170,7 +171,13 @@ def test_the_unreached_are_written_to_a_file(desk: Desk, tmp_path: Path) -> None
     wanted = ("incidents", "accounts", "INC-2026-001", "--export", str(path), "--operator", "alice")
     code, said = desk.say(*wanted, typed=desk.alice.lines())
     assert code == 0, said
-    for part in ("2 people affected", "not reached", "no address, none", "unaccounted: 0", "1 person"):
+    for part in (
+        "2 people affected",
+        "not reached",
+        "no address, none",
+        "unaccounted: 0",
+        "Not in it: 1 person",
+    ):
         assert part in said
     (row,) = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
     assert (row["number"], row["name"], row["reason"]) == ("1", "'=cmd|x", "no address, none")
@@ -180,3 +187,53 @@ def test_the_unreached_are_written_to_a_file(desk: Desk, tmp_path: Path) -> None
     desk.say("audit", "sequence")
     (entry,) = desk.ask("audit", "entries", "--action", "incident:unreached:exported")
     assert (entry["entry"]["data"]["people"], entry["entry"]["data"]["actor"]) == (1, "operator:alice")
+
+
+@pytest.fixture
+def family(store_url: str, tmp_path: Path) -> Desk:
+    """An installation with an incident about a child, a dead person, and one whose row is damaged."""
+    made = Desk(tmp_path / "home", store_url)
+    LogKey.generate("notices.example.com/audit").save(made.home / "keys")
+
+    async def fill() -> None:
+        store = Store.open(store_url, origin="notices.example.com/audit", load_keys=lambda: made.keys)
+        try:
+            home = PostalAddress("Weg 1", "50667", "Köln", "", "DE")
+            people = [
+                person("parent", address=home),
+                person("child", guardian="parent", marks=("minor",)),
+                person("late", marks=("deceased",), address=home),
+                person("damaged", address=home),
+                person("told", "told@example.com"),
+            ]
+            await add(store, made.keys, people)
+            incident = await declared(store)
+            await affect(store, incident, "number != 'parent'")
+            async with store.begin() as tx:
+                await exclude(
+                    tx, made.keys, incident, numbers=["told"], reason="by phone [/b]", actor="alice"
+                )
+            await _freeze(store, made.keys, incident)
+            async with store.begin() as tx:
+                await tx.housekeep(
+                    "UPDATE customer SET sealed = :bad WHERE number = 'damaged'", {"bad": b"damaged"}
+                )
+                tx.record(Event("test:damaged"))
+        finally:
+            await store.close()
+
+    asyncio.run(fill())
+    return made
+
+
+def test_letters_go_to_who_stands_for_somebody(family: Desk, tmp_path: Path) -> None:
+    """A child's guardian is named, nobody for the dead; and a damaged row keeps no other from the list."""
+    path = tmp_path / "unreached.csv"
+    wanted = ("incidents", "accounts", "INC-2026-001", "--export", str(path), "--operator", "alice")
+    code, said = family.say(*wanted, typed=family.alice.lines())
+    assert (code, "Not in it: 1 person" in said, "by phone [/b]" in said) == (0, True, True), said
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    assert [(row["number"], row["name"], row["street"], row["in_place_of"]) for row in rows] == [
+        ("child", "Name parent", "Weg 1", "Name child"),
+        ("late", "", "", "Name late"),
+    ]
