@@ -28,6 +28,8 @@ def why_no_base(url: str, hosts: Collection[str]) -> str:
     more = parts.query or parts.fragment or parts.username is not None or port is not None
     if more or not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path):
         return "has more than a host and a path"
+    if parts.path.rstrip("/").endswith("/notices"):
+        return "ends with /notices, which is added to it: leave that off"
     allowed = [one.lower() for one in hosts]
     if not any(host == one or host.endswith(f".{one}") for one in allowed):
         return "is on none of organisation.allowed_hosts"

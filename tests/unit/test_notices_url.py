@@ -21,7 +21,7 @@ def test_an_address_on_a_host_of_ours_is_taken(url: str) -> None:
     "http://example.com", "example.com", "https://example.org", "https://notexample.com", "https://example.com:8443",
     "https://example.com@evil.test", "https://evil.test/example.com", "https://example.com/?a=b", "https://",
     "https://example.com/#a", "https://example.com/a b", "https://example.com\n", "https://exa\nmple.com", "javascript:alert(1)",
-    "https://[::1", "https://example.com/<b>", "//example.com",
+    "https://[::1", "https://example.com/notices", "https://example.com/n/notices/", "https://example.com/<b>", "//example.com",
 ])  # fmt: skip
 def test_everything_else_is_refused(url: str) -> None:
     """It would stand in customers' notices as a link."""
