@@ -81,7 +81,9 @@ async def send_all(
         stop.set()
         await working
     async with store.begin() as tx:
-        await control.close(tx, announced, operator=AUTHOR)
+        hours = home.settings.sending.settled_hours
+        early = "a drill: nothing comes back any more"
+        await control.close(tx, announced, operator=AUTHOR, settled_hours=hours, early=early)
     return watched.account
 
 

@@ -203,11 +203,20 @@ def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reaso
 
 
 @app.command()
-def close(context: typer.Context, code: Code, operator: Operator) -> None:
+def close(
+    context: typer.Context,
+    code: Code,
+    operator: Operator,
+    early: Annotated[
+        str,
+        typer.Option(metavar="REASON", help="Do not wait for what was accepted lately and may come back."),
+    ] = "",
+) -> None:
     """Close an announcement in which nothing is open any more, and commit to its outcomes."""
+    settled = application(context).settings.sending.settled_hours
 
     async def act(tx: Transaction, handle: str) -> Decided:
-        counts = await control.close(tx, code, operator=handle)
+        counts = await control.close(tx, code, operator=handle, settled_hours=settled, early=early)
         parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
         announcement = await control.find(tx, code)
         missed = await untold.count(tx, announcement.id)

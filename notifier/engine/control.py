@@ -13,7 +13,7 @@ from notifier.deliveries import State
 from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.ending import outcomes_of, withdraw_banners
+from notifier.engine.ending import outcomes_of, require_settled, withdraw_banners
 from notifier.engine.holds import (
     LOST,
     PAUSES,
@@ -334,10 +334,13 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
     tx.record(Event(AuditAction.DELIVERY_RELEASED, facts))
 
 
-async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
+async def close(
+    tx: Transaction, code: str, *, operator: str, settled_hours: float = 0, early: str = ""
+) -> dict[str, int]:
     """Close an announcement in which nothing is open any more; returns how many people stand at what.
 
-    Who was left in doubt by a person's decision stays held, and counts as such.
+    Who was left in doubt by a person's decision stays held, and counts as such. ``early`` is why not
+    to wait for what was accepted less than ``settled_hours`` ago.
     The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
     """
     # Receipts wait for the end of this transaction: each outcome is committed to as it stands.
@@ -367,6 +370,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
             if waiting
             else f"Wait; see `notifier announcements status {code}`.",
         )
+    unsettled = await require_settled(tx, announcement, settled_hours, early)
     await withdraw_banners(tx, announcement)
     outcomes = await outcomes_of(tx, announcement.id)
     await tx.write(
@@ -389,6 +393,7 @@ async def close(tx: Transaction, code: str, *, operator: str) -> dict[str, int]:
                 "counts": counts,
                 "people": account.people,
                 **outcomes.as_facts(),
+                **unsettled,
             },
         )
     )

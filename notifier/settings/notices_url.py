@@ -31,6 +31,5 @@ def why_no_base(url: str, hosts: Collection[str]) -> str:
     if parts.path.rstrip("/").endswith("/notices"):
         return "ends with /notices, which is added to it: leave that off"
     allowed = [one.lower() for one in hosts]
-    if not any(host == one or host.endswith(f".{one}") for one in allowed):
-        return "is on none of organisation.allowed_hosts"
-    return ""
+    ours = any(host == one or host.endswith(f".{one}") for one in allowed)
+    return "" if ours else "is on none of organisation.allowed_hosts"
