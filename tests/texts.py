@@ -64,7 +64,7 @@ async def references(store: Store) -> list[str]:
 async def _by_text(store: Store) -> None:
     """Have the small world's notices go by text message."""
     async with store.begin() as tx:
-        for table in ("delivery", "notice"):
+        for table in ("delivery", "notice", "send_batch"):
             await tx.housekeep(f"UPDATE {table} SET channel = 'sms'")
 
 

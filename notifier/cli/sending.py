@@ -14,7 +14,7 @@ from notifier.cli.acts import Decided, carry_out
 from notifier.cli.printing import records_table, when
 from notifier.engine import control, untold
 from notifier.engine.forecasting import Forecast, forecast
-from notifier.engine.holds import open_holds, take_hold
+from notifier.engine.holds import open_holds, stopped_channels, take_hold
 from notifier.engine.reckoning import Account, reckon
 from notifier.escalation import resend as resending
 from notifier.forecasts import allowed_rate
@@ -46,6 +46,7 @@ async def _status(app: Application, code: str) -> None:
             id=announcement.id,
         )
         waiting = [row for row in await open_holds(tx) if row.code == code]
+        standing = await stopped_channels(tx, announcement.id)
         missed = await untold.count(tx, announcement.id)
         again = await resending.offered(tx, announcement.id)
         subject = await untold.subject(tx, announcement.id)
@@ -53,6 +54,7 @@ async def _status(app: Application, code: str) -> None:
         "code": code,
         "state": announcement.state,
         "control": announcement.control,
+        "stopped_channels": standing,
         "people": account.people,
         "deliveries": dict(account.deliveries),
         "needs_channel": account.needs_channel,
@@ -80,6 +82,8 @@ async def _status(app: Application, code: str) -> None:
 
     def human() -> None:
         stopped = "" if announcement.control == "run" else f", {announcement.control}"
+        for channel in standing:
+            stopped += f", [bold red]{channel} stands still[/], resume ends that"
         out.print(f"[bold]{escape(code)}[/]  {announcement.state}{stopped}")
         out.print(account_table(account))
         out.print(f"unaccounted: {account.unaccounted}")
@@ -165,7 +169,7 @@ def pause(context: typer.Context, code: Code, operator: Operator, reason: Reason
 
 @app.command()
 def resume(context: typer.Context, code: Code, operator: Operator) -> None:
-    """Go on after a pause, or let the waves follow the canary."""
+    """Go on after a pause or with a channel that stands still, or let the waves follow the canary."""
 
     async def act(tx: Transaction, handle: str) -> Decided:
         waves = await control.resume(tx, code, operator=handle, dispatcher=application(context).dispatcher)

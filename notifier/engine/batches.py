@@ -24,7 +24,7 @@ from notifier.deliveries import State
 from notifier.engine import doubt, untold
 from notifier.engine.attempts import Settled, mark_dead, record_attempts
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.holds import ask_author
+from notifier.engine.holds import STOPPED, STOPS, ask_author, stopped_channels
 from notifier.errors import LostLease
 from notifier.store import Store, Transaction
 
@@ -112,7 +112,7 @@ async def claim(
             "UPDATE send_batch SET state = 'leased', claim_token = :token, lease_until = :until, "
             "worker = :worker "
             "WHERE id = (SELECT b.id FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
-            "WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill "
+            f"WHERE a.control = 'run' AND a.state = 'released' AND a.drill = :drill AND NOT ({STOPPED}) "
             f"{'AND a.id = :only ' if only else ''}"
             f"AND b.channel IN ({', '.join(f':{name}' for name in named)}) AND ("
             "(b.state = 'ready' AND b.not_before <= :due) OR (b.state = 'leased' AND b.lease_until < :now)) "
@@ -202,7 +202,8 @@ async def flush(
     """Close the attempts that are ``settled``, end what ends, and open the next; all or nothing.
 
     Raises ``LostLease`` if another worker has taken the batch over: then nothing may be sent any more.
-    While the announcement is paused or cancelled, outcomes are written but nothing is opened.
+    While the announcement is paused or cancelled, or its channel stopped, outcomes are written but nothing is
+    opened.
     """
     async with store.begin() as tx:
         # The announcement before its batch and deliveries, as by whoever bars, pauses or cancels.
@@ -215,12 +216,28 @@ async def flush(
         )
         if held is None:
             raise LostLease
+        control = await _told(tx, lease, held.control)
         if settled:
             await _close(tx, lease, settled)
         if endings:
             await _end(tx, lease, endings)
-        opened = await _open(tx, lease, openings) if openings and held.control == "run" else frozenset[int]()
-        return Flushed(opened, held.control)
+        opened = await _open(tx, lease, openings) if openings and control == "run" else frozenset[int]()
+        return Flushed(opened, control)
+
+
+async def control_of(tx: Transaction, lease: Lease) -> str:
+    """Return what the operator wants of the announcement, on the channel of the batch."""
+    control = await tx.scalar("SELECT control FROM announcement WHERE id = :id", id=lease.announcement_id)
+    return await _told(tx, lease, str(control))
+
+
+async def _told(tx: Transaction, lease: Lease, control: str) -> str:
+    """Return ``control`` itself, but for a channel that stands still. A statement of its own: it sees what
+    was committed while the announcement's row was waited for.
+    """
+    if control != "run" or lease.channel not in STOPS.values():
+        return control
+    return "pause" if lease.channel in await stopped_channels(tx, lease.announcement_id) else control
 
 
 async def _close(tx: Transaction, lease: Lease, settled: Sequence[Settled]) -> None:

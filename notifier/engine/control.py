@@ -18,12 +18,14 @@ from notifier.engine.holds import (
     LOST,
     PAUSES,
     STEPS,
+    STOPS,
     TROUBLES,
     WARNINGS,
     ask_author,
     end_holds,
     is_open,
     open_hold,
+    stopped_channels,
 )
 from notifier.engine.planning import put_starts
 from notifier.engine.reckoning import reckon, required_ahead
@@ -36,6 +38,7 @@ from notifier.words import amount, persons
 
 _SENDING_HOLDS = (
     *PAUSES,
+    *STOPS,
     "canary",
     *TROUBLES,
     STEPS,
@@ -70,8 +73,9 @@ async def _as_seen(tx: Transaction, code: str) -> Row[Any]:
     they did is not undone by somebody who could not know of it.
     """
     seen = await find(tx, code)
+    stood = await stopped_channels(tx, seen.id)
     now = await find(tx, code, lock=True)
-    if (seen.state, seen.control) != (now.state, now.control):
+    if (seen.state, seen.control, stood) != (now.state, now.control, await stopped_channels(tx, now.id)):
         raise Conflict(
             f"{code} has changed just now",
             advice=f"Look at it with `notifier announcements status {code}`, then try again.",
@@ -152,7 +156,8 @@ async def stop_countdowns(tx: Transaction, *, kind: str, reason: str) -> int:
 
 
 async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispatcher) -> int:
-    """Go on after a pause or after the canary; returns how many waves were freed.
+    """Go on after a pause, with a channel that stands still, or after the canary; returns how many waves were
+    freed.
 
     Where answers had been lost in numbers, whoever is in doubt is held for a decision of its own.
     """
@@ -169,16 +174,18 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
         "SELECT id FROM wave WHERE announcement_id = :id AND number = 0 AND state IN ('ready', 'done')",
         id=announcement.id,
     )
-    if announcement.control != "pause" and not (waiting and canary):
+    stands = announcement.control == "pause" or bool(await stopped_channels(tx, announcement.id))
+    if not stands and not (waiting and canary):
         raise Conflict(f"{code} is neither paused nor waiting after its canary")
     await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
     actor = f"operator:{operator}"
     if await is_open(tx, announcement.id, LOST):
         await doubt.hold_unknown(tx, announcement.id)
     freed = 0
-    if announcement.control != "pause" and canary and waiting:
+    if not stands and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher, actor)
-    await end_holds(tx, announcement.id, kinds=(*PAUSES, "canary") if freed else PAUSES, actor=actor)
+    ended = (*PAUSES, *STOPS, *(("canary",) if freed else ()))
+    await end_holds(tx, announcement.id, kinds=ended, actor=actor)
     tx.record(Event(AuditAction.ANNOUNCEMENT_RESUMED, {"announcement": code, "actor": actor, "waves": freed}))
     return freed
 

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from notifier.engine import trail
 from notifier.engine.batches import plain
 from notifier.engine.doubt import UNDECIDED
-from notifier.engine.holds import PAUSES, TROUBLES
+from notifier.engine.holds import PAUSES, TROUBLES, stopped_channels
 from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE, SECOND
 from notifier.forecasts import ASSUMED_RATE, Group, finish
@@ -153,11 +153,27 @@ def _latest(done: Callable[[int], int | None], now: int, deadline: int) -> int |
 
 
 async def _halted(tx: Transaction, announcement_id: int) -> bool:
+    """Say whether it stands still: all of it, or a channel that people are waiting on."""
+    for channel in await stopped_channels(tx, announcement_id):
+        if await waits_on(tx, announcement_id, channel):
+            return True
     return bool(
         await tx.scalar(
             "SELECT count(*) FROM hold WHERE announcement_id = :id AND ended_at IS NULL "
             f"AND kind IN {_STOPPING}",
             id=announcement_id,
+        )
+    )
+
+
+async def waits_on(tx: Transaction, announcement_id: int, channel: str) -> bool:
+    """Say whether anything is still to go on a channel."""
+    return bool(
+        await tx.scalar(
+            "SELECT 1 FROM delivery WHERE announcement_id = :id AND channel = :channel"
+            " AND state IN ('planned', 'deferred', 'unknown') LIMIT 1",
+            id=announcement_id,
+            channel=channel,
         )
     )
 

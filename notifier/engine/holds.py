@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -17,8 +17,13 @@ LOST = "lost-answers"
 SENDER = "sender"
 """Reports say that the trouble is our sender, its registration or the text, and no reader's."""
 
-PAUSES = ("pause", "restored", REFUSALS, LOST, SENDER)
+PAUSES = ("pause", "restored", REFUSALS, LOST)
 """Kinds of hold in which an announcement is paused until a person resumes it."""
+
+STOPS: Mapping[str, str] = {SENDER: "sms"}
+"""Kinds of hold in which one channel of an announcement stands still until a person resumes it, and its
+others go on; by kind, the channel.
+"""
 
 
 TROUBLES = ("relay", "carrier")
@@ -46,6 +51,33 @@ LETTERS = "letters"
 
 WARNINGS = (warning(REFUSALS), warning(LOST), warning(SENDER), UNTOLD, LETTERS)
 """Kinds of hold that hold nothing back and end with the announcement."""
+
+
+STOPPED = " OR ".join(
+    f"(b.channel = '{channel}' AND EXISTS (SELECT 1 FROM hold s WHERE s.announcement_id = b.announcement_id"
+    f" AND s.kind = '{kind}' AND s.ended_at IS NULL))"
+    for kind, channel in STOPS.items()
+)
+"""Of a batch ``b``: its channel stands still."""
+
+
+async def stopped_channels(tx: Transaction, announcement_id: int) -> Sequence[str]:
+    """Return the channels of an announcement that stand still while its others go on."""
+    return sorted({channel for kind, channel in STOPS.items() if await is_open(tx, announcement_id, kind)})
+
+
+async def stop_channel(tx: Transaction, announcement_id: int, *, kind: str, reason: str) -> bool:
+    """Stop one channel (``STOPS``) of what is released until a person resumes it; says whether it went on
+    until now. From the commit on no hand-over of it is opened: that waits for the announcement's row too.
+    """
+    lock = " FOR UPDATE" if tx.dialect == "postgresql" else ""
+    author = await tx.scalar(
+        f"SELECT author FROM announcement WHERE id = :id AND state = 'released'{lock}", id=announcement_id
+    )
+    if author is None or await is_open(tx, announcement_id, kind):
+        return False
+    await open_hold(tx, announcement_id, kind=kind, reason=reason, owner=str(author))
+    return True
 
 
 async def open_hold(

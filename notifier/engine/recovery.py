@@ -16,6 +16,7 @@ from notifier.channels import Outcome, OutcomeKind
 from notifier.deliveries import State
 from notifier.engine.attempts import Settled, mark_dead, record_attempts
 from notifier.engine.batches import take_over
+from notifier.engine.holds import STOPPED
 from notifier.engine.spill import SpilledOutcome, abandoned
 from notifier.engine.windows import SECOND
 from notifier.store import Store, Transaction
@@ -119,7 +120,8 @@ def _settled(row: Row[Any], facts: Row[Any], spilled: SpilledOutcome) -> Settled
 
 
 async def free_idle(store: Store, *, quarantine_seconds: float) -> int:
-    """Free batches whose lease ran out while their announcement was paused or cancelled, and letters: nobody
+    """Free batches whose lease ran out while their announcement was paused or cancelled, or their channel
+    stopped, and letters: nobody
     claims them, so nobody else would settle what was left open in them. Returns how many deliveries those
     were.
     """
@@ -127,7 +129,8 @@ async def free_idle(store: Store, *, quarantine_seconds: float) -> int:
         lapsed = await tx.rows(
             "SELECT b.id, b.claim_token FROM send_batch b JOIN announcement a ON a.id = b.announcement_id "
             "WHERE b.state = 'leased' AND b.lease_until < :now "
-            "AND (a.control <> 'run' OR a.state <> 'released' OR b.channel = 'letter') ORDER BY b.id",
+            f"AND (a.control <> 'run' OR a.state <> 'released' OR b.channel = 'letter' OR {STOPPED}) "
+            "ORDER BY b.id",
             now=await tx.db_now_us(),
         )
     in_doubt = 0

@@ -184,11 +184,9 @@ class BatchRun:
         self._control_seen = asyncio.get_running_loop().time()
         with suppress(SQLAlchemyError, OSError):
             async with self._store.read() as tx:
-                control = await tx.scalar(
-                    "SELECT control FROM announcement WHERE id = :id", id=self._lease.announcement_id
-                )
+                control = await batches.control_of(tx, self._lease)
             if control != "run":
-                self._halt = self._halt or str(control)
+                self._halt = self._halt or control
 
     def _halted(self) -> bool:
         """Whether nothing more may be begun: stopped, paused, cancelled, or in trouble."""

@@ -2,7 +2,8 @@
 
 Such a message did not arrive, so its delivery has bounced and its reader is reached in another way; the
 number is as good as before. But everybody after them would fare alike, so from several such reports on, what
-is still to go waits for a person. Counted are the newest reports in the store, whichever process took them.
+is still to go by text message waits for a person. Counted are the newest reports in the store, whichever
+process took them.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from collections.abc import Sequence
 import structlog
 
 from notifier.channels.receipts import Receipt, ReceiptKind
-from notifier.engine.control import pause_all
-from notifier.engine.holds import SENDER, ask_author, warning
+from notifier.engine.forecasting import waits_on
+from notifier.engine.holds import SENDER, STOPS, ask_author, stop_channel, warning
 from notifier.receipts.finding import About
 from notifier.store import Transaction
 
 ABOUT_US = frozenset(("about-us", "throttled"))
 """Reasons of a failure that is nobody's but ours: not let through, or more than we may send."""
-CHANNEL = "sms"
+CHANNEL = STOPS[SENDER]
 """By e-mail a single strict site says so of itself alone, and its answer to the hand-over slows us."""
 LEAST = 5
 """Fewer such reports may be a few readers' case: one carrier, one country, one filter."""
@@ -39,10 +40,6 @@ _COUNT = (
     " AND r.kind IN ('delivered', 'displayed', 'bounced')"
 )
 _RESUMED = "SELECT max(ended_at) FROM hold WHERE announcement_id = :id AND kind = :kind"
-_LEFT = (
-    "SELECT 1 FROM delivery WHERE announcement_id = :id AND channel = :channel"
-    " AND state IN ('planned', 'deferred', 'unknown') LIMIT 1"
-)
 _ADVICE = (
     "see the codes with `notifier customers show`; set the registration, the sender or the text right with"
     " the provider, then resume, or cancel"
@@ -52,8 +49,9 @@ log = structlog.get_logger()
 
 
 async def heed(tx: Transaction, taken: Sequence[tuple[Receipt, About]]) -> None:
-    """Pause announcements of which too many messages came to nothing because of us; where nothing more of one
-    would go that way, ask its author to look. What a person has resumed since counts anew.
+    """Stop the text messages of announcements of which too many came to nothing because of us, and nothing
+    else of those: what goes by e-mail or letter has no trouble. Where nothing more of one would go that way,
+    ask its author to look. What a person has resumed since counts anew.
     """
     for announcement_id in sorted({about.announcement_id for one, about in taken if _ours(one, about)}):
         resumed = await tx.scalar(_RESUMED, id=announcement_id, kind=SENDER) or 0
@@ -62,10 +60,12 @@ async def heed(tx: Transaction, taken: Sequence[tuple[Receipt, About]]) -> None:
         counted = await tx.row(_COUNT, since=since, **about)
         if counted is None or counted.ours < max(LEAST, SHARE * counted.ended):
             continue
-        reason = f"{counted.ours} of the last {counted.ended} reports say that we are the trouble: {_ADVICE}"
-        if await tx.scalar(_LEFT, **about):
-            if await pause_all(tx, kind=SENDER, reason=reason, only=announcement_id):
-                log.error("paused", why=SENDER, wrong=counted.ours, reported=counted.ended)
+        said = f"{counted.ours} of the last {counted.ended} reports say that we are the trouble"
+        reason = f"{said}: {_ADVICE}"
+        if await waits_on(tx, announcement_id, CHANNEL):
+            stops = f"{said}, so no text message goes out; the other channels go on: {_ADVICE}"
+            if await stop_channel(tx, announcement_id, kind=SENDER, reason=stops):
+                log.error("stopped", why=SENDER, wrong=counted.ours, reported=counted.ended)
         else:
             await ask_author(tx, announcement_id, kind=warning(SENDER), reason=reason)
 

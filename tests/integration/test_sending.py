@@ -46,7 +46,14 @@ async def start(store: Store) -> None:
 
 async def claim(store: Store, lease_us: int = 15_000_000) -> batches.Lease | None:
     """Lease the next batch."""
-    return await batches.claim(store, worker="w1", drill=False, lease_us=lease_us, quarantine_us=QUARANTINE)
+    return await batches.claim(
+        store,
+        worker="w1",
+        drill=False,
+        lease_us=lease_us,
+        quarantine_us=QUARANTINE,
+        channels=("email", "sms"),
+    )
 
 
 async def run_next(

@@ -172,8 +172,8 @@ class Hold(SQLModel, table=True):
     wave_id: int | None = big(default=None, foreign_key="wave.id")
     kind: str
     """``canary``, ``pause``, ``restored``, ``refusals``, ``lost-answers`` (both also with
-    ``-warning``), ``order``, ``release``, ``relay``, ``trail``, ``failing``, ``in-doubt``, ``untold``
-    or ``unreadable``.
+    ``-warning``), ``sender`` (as well), ``order``, ``release``, ``relay``, ``carrier``, ``trail``,
+    ``failing``, ``in-doubt``, ``untold``, ``letters``, ``steps`` or ``unreadable``.
     """
     reason: str
     owner: str
