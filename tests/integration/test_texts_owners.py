@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from notifier.engine import batches
 from notifier.keys import Keys
 from notifier.store import Store
+from notifier.testing import ScriptedChannel
 from tests.affected import add, person
 from tests.desk import Desk
 from tests.integration.test_receipts import findings, points, states
+from tests.integration.test_sending import DEFERRED, INLINE, QUARANTINE, claim, run_next
 from tests.texts import Twilio, installed, number, texted
 
 CALLED = ("--operator", "alice", "--because", "they called")
@@ -35,6 +38,24 @@ async def test_a_stop_ends_the_use_of_a_number(
     assert await points(store) == {"C0": "usable", "C1": "usable"}
     assert await states(store) == dict.fromkeys(references, "accepted")
     assert await findings(store, tmp_path) == set()
+
+
+async def test_a_stop_holds_for_a_text_that_is_made_already(
+    store: Store, keys: Keys, twilio: Twilio, tmp_path: Path
+) -> None:
+    """Made before the STOP was heard, it waits for its turn; it is not opened, and ends the next time."""
+    (reference,) = await texted(store, keys, 1, tmp_path, answers=[DEFERRED])
+    store.clock.advance(hours=5)
+    lease = await claim(store)
+    assert lease
+    await twilio.text(0, "STOP", 1)
+    async with store.read() as tx:
+        waiting = int(await tx.scalar("SELECT id FROM delivery"))
+    flushed = await batches.flush(store, lease, [], [batches.Opening(waiting, reference, 1)], [])
+    assert flushed.opened == frozenset()
+    await batches.give_back(store, lease, INLINE, quarantine_us=QUARANTINE)
+    await run_next(store, keys, ScriptedChannel(), tmp_path / "spill")
+    assert await states(store) == {reference: "suppressed"}
 
 
 async def test_an_old_message_posted_again_changes_nothing(
