@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
 
 from incidents.compromised import compromised
 from incidents.substitute.alerts import MissingAlerts
@@ -20,7 +21,7 @@ from notifier.channels.email.finishing import EmailFinisher
 from notifier.channels.email.relay_alerts import RelayAlerts
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.sms.callback_urls import CallbackUrls
-from notifier.channels.sms.drill import DrillSmsChannel
+from notifier.channels.sms.drill import DrillSmsChannel, drill_token, drill_urls
 from notifier.channels.sms.finishing import SmsFinisher
 from notifier.channels.sms.twilio import TwilioChannel
 from notifier.engine.alerts import Alerts, Mailboxes, Post
@@ -52,20 +53,26 @@ def build_channel(settings: Settings) -> Channel:
 
 
 def build_carriers(
-    settings: Settings, keys: Keys, email: Channel, texts: DrillSmsChannel | None = None
+    settings: Settings,
+    keys: Keys,
+    email: Channel,
+    texts: DrillSmsChannel | None = None,
+    here: Callable[[], str] | None = None,
 ) -> dict[str, Carrier]:
     """Return what carries notices, by channel: those that are set up. A drill has its own double, for which
-    ``texts`` may stand in.
+    ``texts`` may stand in; it reports to ``here``, else to the web server as configured.
     """
     signer = DkimSigner(settings.email.dkim) if settings.email.dkim and not settings.drill else None
     finisher = EmailFinisher(ReturnPaths(keys, settings.email.bounce_domain), signer)
     carriers = {"email": Carrier(email, finisher)}
     if settings.drill:
+        port = settings.web.port
         texts = texts or DrillSmsChannel(
-            callback_port=settings.web.port, log=settings.state_folder / TEXTS_LOG
+            callback_port=lambda: (urlsplit(here()).port if here else None) or port,
+            auth_token=drill_token(keys),
+            log=settings.state_folder / TEXTS_LOG,
         )
-        here = f"http://127.0.0.1:{settings.web.port}"
-        carriers["sms"] = Carrier(texts, SmsFinisher(CallbackUrls(keys, here)))
+        carriers["sms"] = Carrier(texts, SmsFinisher(drill_urls(keys, port)))
     elif settings.sms.provider:
         urls = CallbackUrls(keys, settings.sms.callback_base)
         carriers["sms"] = Carrier(TwilioChannel(settings.sms), SmsFinisher(urls))
@@ -176,7 +183,7 @@ def build_worker(
         Parts(
             store=store,
             keys=keys,
-            carriers=build_carriers(settings, keys, used, texts),
+            carriers=build_carriers(settings, keys, used, texts, here),
             drill=settings.drill,
             dispatcher=dispatcher,
             settings=settings.sending,

@@ -1,6 +1,7 @@
 """The inlets of an installation, put together from settings: where reports about notices come in.
 
-A drill has none: nothing that it sent can be reported by anybody outside.
+A drill has one: its own double of Twilio reports to it on this machine, and signs with what nobody outside
+knows. Nothing that it sent can be reported by anybody else.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from notifier.channels.email.providers.ses import AmazonSes
 from notifier.channels.email.providers.sns import SnsMessages
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.channels.sms import Callbacks, CallbackUrls
+from notifier.channels.sms.drill import drill_token, drill_urls
 from notifier.errors import BadSettings, Refused
 from notifier.keys import Keys
 from notifier.receipts.intake import Intake
@@ -48,8 +50,8 @@ class Inlets:
         self.intake = Intake(store, keys)
         self.reports = Reports(Reader(self._return_paths), self.intake.take)
         self.providers: Sequence[Provider] = () if settings.drill else self._providers()
-        self.texts = None if settings.drill or not settings.sms.provider else _texts(settings, keys)
-        """Reads what Twilio reports; None where no text messages go out to anybody."""
+        self.texts = _texts(settings, keys)
+        """Reads what Twilio, or a drill's double, reports; None where no text messages go out to anybody."""
 
     def _providers(self) -> Sequence[Provider]:
         inbound = self._settings.inbound
@@ -108,9 +110,13 @@ class Inlets:
             yield keep_polling("imap", ImapPoller(inbound, deliver).poll, self._clock, every)
 
 
-def _texts(settings: Settings, keys: Keys) -> Callbacks:
+def _texts(settings: Settings, keys: Keys) -> Callbacks | None:
     """Return what reads Twilio's reports; without the token that signs them none could be believed."""
+    if settings.drill:
+        return Callbacks(drill_urls(keys, settings.web.port), [drill_token(keys)])
     sms = settings.sms
+    if not sms.provider:
+        return None
     tokens = [one.get_secret_value() for one in (sms.auth_token, sms.other_auth_token)]
     if not any(tokens):
         raise BadSettings(

@@ -3,8 +3,8 @@
 A batch is leased to one worker at a time, on the clock of the database; what is due when, the injected
 clock says. A flush is one transaction:
 it proves the lease, closes the attempts whose answer is known, and opens the next, except to whoever is
-barred by then or at an address that is no longer used. Only a delivery that it returns as opened may be handed over. A takeover turns what another
-worker left open into ``unknown``.
+barred by then or at an address that is no longer used. Only a delivery that it returns as opened may be
+handed over. A takeover turns what another worker left open into ``unknown``.
 """
 
 from __future__ import annotations
@@ -300,8 +300,8 @@ async def _open(tx: Transaction, lease: Lease, openings: Sequence[Opening]) -> f
             # The sum keeps SQLite from walking the whole batch for each id.
             f"FROM {source} WHERE delivery.id = v.id AND delivery.batch_id + 0 = :batch "
             "AND delivery.state IN ('planned', 'deferred', 'unknown') "
-            # Its message may have been made before a STOP, a bounce or a bar was heard of; the next time it is
-            # loaded, it ends as suppressed.
+            # Its message may have been made before a STOP, a bounce or a bar was heard of; the next time it
+            # is loaded, it ends as suppressed.
             "AND EXISTS (SELECT 1 FROM contact_point p WHERE p.id = delivery.contact_point_id "
             "AND p.state = 'usable') "
             "AND NOT EXISTS (SELECT 1 FROM barred_point b WHERE b.member_id = delivery.member_id "

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from incidents.building import build_carriers
 from incidents.inlets import Inlets
 from notifier.channels.sms.double import TwilioDouble
 from notifier.channels.sms.finishing import SmsFinisher
@@ -18,16 +19,17 @@ from notifier.engine import batches
 from notifier.errors import BadSettings
 from notifier.keys import Keys
 from notifier.receipts.taking import settle_pending
-from notifier.serving import Service, listen
+from notifier.serving import Service, listen, url
 from notifier.settings import Settings, SmsSettings
 from notifier.store import Store
+from notifier.testing import ScriptedChannel
 from notifier.web.texts import add_text_routes
 from tests import world
 from tests.integration.test_receipts import findings, points, states
 from tests.integration.test_sending import DEFERRED, LOST, QUARANTINE, start
 from tests.sms import BASE, envelope
 from tests.sms import settings as sms_settings
-from tests.texts import AUTH_TOKEN, FORM, Twilio, installed, number, references, texted
+from tests.texts import AUTH_TOKEN, FORM, Twilio, installed, number, references, sid, texted
 
 
 @pytest.fixture
@@ -191,8 +193,8 @@ async def test_the_double_reports_over_http(keys: Keys, sqlite_url: str, tmp_pat
         running = asyncio.create_task(service.run(twilio.app, listening, ()))
         async with TwilioDouble(callback_port=listening.getsockname()[1]) as double:
             async with TwilioChannel(sms_settings(), base_url=double.base_url) as channel:
-                url = SmsFinisher(twilio.urls).return_path(reference, 1)
-                await channel.send(envelope(callback=url))
+                callback = SmsFinisher(twilio.urls).return_path(reference, 1)
+                await channel.send(envelope(callback=callback))
             await double.reported()
             assert double.answers == {204: 2}
         service.stop()
@@ -201,13 +203,41 @@ async def test_the_double_reports_over_http(keys: Keys, sqlite_url: str, tmp_pat
     await store.close()
 
 
-async def test_a_drill_has_no_such_address(store: Store, keys: Keys) -> None:
-    """Whatever is set; nor has an installation that sends no text messages."""
-    drill = installed().model_copy(update={"drill": True})
-    for settings in (drill, Settings()):
-        twilio = Twilio(settings, keys, store)
-        assert (await twilio.report("3F9A02BC77D1E04B", "delivered")).status_code == 404
-        assert (await twilio.text(0, "STOP", 1)).status_code == 404
+async def test_who_sends_no_texts_has_no_such_address(store: Store, keys: Keys) -> None:
+    """Nothing is there to be posted to."""
+    twilio = Twilio(Settings(), keys, store)
+    assert (await twilio.report("3F9A02BC77D1E04B", "delivered")).status_code == 404
+    assert (await twilio.text(0, "STOP", 1)).status_code == 404
+
+
+async def test_a_drill_hears_its_own_double(keys: Keys, sqlite_url: str, tmp_path: Path) -> None:
+    """From the drill's channel to the receipt, through its web server, on whatever port that listens."""
+    store = Store.open(sqlite_url, origin="notify.example.com/audit", load_keys=lambda: keys)
+    (reference,) = await texted(store, keys, 1, tmp_path)
+    settings = Settings(home=tmp_path, drill=True)
+    settings.state_folder.mkdir(parents=True)
+    twilio, service = Twilio(settings, keys, store), Service(None)
+    with listen("127.0.0.1", 0) as listening:
+        running = asyncio.create_task(service.run(twilio.app, listening, ()))
+        carrier = build_carriers(settings, keys, ScriptedChannel(), here=lambda: url(listening))["sms"]
+        async with carrier.channel as channel:
+            await channel.send(envelope(callback=carrier.finisher.return_path(reference, 1)))
+        service.stop()
+        await running
+    assert await states(store) == {reference: "delivered"}
+    await store.close()
+
+
+async def test_a_drill_believes_nobody_else(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Neither the double's own well-known token nor the account's."""
+    real = installed()
+    settings = Settings(home=tmp_path, drill=True, sms=real.sms)
+    twilio = Twilio(settings, keys, store)
+    fields = {"MessageSid": sid(1), "SmsStatus": "received", "From": number(0), "Body": "STOP"}
+    for token in (AUTH_TOKEN, real.sms.auth_token.get_secret_value()):
+        for base in (BASE, "http://127.0.0.1:8080"):
+            answer = await twilio.post(f"{base}/sms/inbound", fields, token=token)
+            assert answer.status_code in {403, 404}
 
 
 def test_without_the_auth_token_nothing_could_be_believed(store: Store, keys: Keys) -> None:
@@ -224,8 +254,8 @@ def test_without_the_auth_token_nothing_could_be_believed(store: Store, keys: Ke
 def test_a_callback_asks_twilio_to_come_again(keys: Keys, twilio: Twilio) -> None:
     """In a fragment, which is neither sent to us nor signed; the text itself stays as approved."""
     finisher = SmsFinisher(twilio.urls)
-    url = httpx.URL(finisher.return_path("3F9A02BC77D1E04B", 2))
-    assert url.fragment == "rc=5&rp=ct,rt,5xx"
-    assert twilio.urls.read(url.path) == ("3F9A02BC77D1E04B", 2)
+    asked = httpx.URL(finisher.return_path("3F9A02BC77D1E04B", 2))
+    assert asked.fragment == "rc=5&rp=ct,rt,5xx"
+    assert twilio.urls.read(asked.path) == ("3F9A02BC77D1E04B", 2)
     assert finisher.finish(b"text", twilio.inlets.intake._store.clock.now(), None) == (b"text", None)
     assert number(0) not in str(url)

@@ -20,7 +20,7 @@ import signal
 import sys
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,8 +40,9 @@ _REPORTS_AT_ONCE = 20
 class TwilioDouble:
     """An async context manager. ``port`` 0 takes any free one.
 
-    ``callback_port`` is where reports are posted; 0 keeps them in ``reports``, unposted. ``log`` is appended
-    to with one plain write a message. ``keep`` holds the messages in ``taken``; the counters always run.
+    ``callback_port`` is where reports are posted, asked for at each where it is known only later; 0 keeps
+    them in ``reports``, unposted. ``log`` is appended to with one plain write a message. ``keep`` holds the
+    messages in ``taken``; the counters always run.
     """
 
     def __init__(
@@ -50,14 +51,14 @@ class TwilioDouble:
         port: int = 0,
         account: str = ACCOUNT,
         auth_token: str = AUTH_TOKEN,
-        callback_port: int = 0,
+        callback_port: int | Callable[[], int] = 0,
         scripts: Sequence[Script] = (),
         keep: bool = False,
         log: Path | None = None,
         wait: float = 0,
     ) -> None:
         self.port = port
-        self.callback_port = callback_port
+        self._callback_port = callback_port
         self.taken: list[Taken] = []
         self.reports: list[tuple[str, list[tuple[str, str]], str]] = []
         """URL, fields and signature of each report that was not posted."""
@@ -203,7 +204,8 @@ class TwilioDouble:
     async def _report(self, url: str, fields: list[tuple[str, str]]) -> None:
         url = urldefrag(url).url  # Twilio takes its orders from the fragment, and signs without it.
         signature = sign(self._token, url, fields)
-        if not self.callback_port:
+        port = self._callback_port() if callable(self._callback_port) else self._callback_port
+        if not port:
             self.reports.append((url, fields, signature))
             return
         parts = urlsplit(url)
@@ -215,7 +217,7 @@ class TwilioDouble:
         }
         target = parts._replace(scheme="", netloc="").geturl() or "/"
         async with self._places:
-            self.answers[await post(self.callback_port, target, headers, urlencode(fields).encode())] += 1
+            self.answers[await post(port, target, headers, urlencode(fields).encode())] += 1
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

@@ -15,10 +15,23 @@ from typing import Self
 from pydantic import SecretStr
 
 from notifier.channels import Envelope, Finding, Outcome, ignore
+from notifier.channels.sms.callback_urls import CallbackUrls
 from notifier.channels.sms.double import ACCOUNT, AUTH_TOKEN, TwilioDouble
+from notifier.channels.sms.double_http import HOST
 from notifier.channels.sms.double_scripts import SENDER, Script
 from notifier.channels.sms.twilio import TwilioChannel
+from notifier.keys import Keys
 from notifier.settings import SmsSenderSettings, SmsSettings
+
+
+def drill_token(keys: Keys) -> str:
+    """Return what a drill's double signs its reports with: nobody outside this installation knows it."""
+    return keys.token_mac("drill-texts", b"").hex()
+
+
+def drill_urls(keys: Keys, port: int) -> CallbackUrls:
+    """Return the status callbacks of a drill, whose web server is set to ``port``: always on this machine."""
+    return CallbackUrls(keys, f"http://{HOST}:{port}")
 
 
 class DrillSmsChannel:
@@ -33,7 +46,7 @@ class DrillSmsChannel:
     def __init__(
         self,
         *,
-        callback_port: int = 0,
+        callback_port: int | Callable[[], int] = 0,
         auth_token: str = AUTH_TOKEN,
         log: Path | None = None,
         scripts: Sequence[Script] = (),
