@@ -43,6 +43,11 @@ CONTROL_EVERY = 0.5
 OUR_LIMIT = "throttled"
 """With ``handed_over`` false: our own limit had no room yet; nobody refused anything."""
 
+ABOUT_US = "about-us"
+"""Our login, registration, sender or text is not accepted. With ``handed_over`` false: so it was before, and
+nothing is begun that way for now.
+"""
+
 _ENDS = {OutcomeKind.ACCEPTED: State.ACCEPTED, OutcomeKind.REJECTED: State.REJECTED}
 
 
@@ -53,6 +58,9 @@ class BatchResult:
     accepted: int
     relay_trouble: str = ""
     """The reason, where the relay and not the recipients was the trouble."""
+    withheld: str = ""
+    """The way that the channel leaves alone because its answers say that the fault is ours, and what they
+    are; others of the channel may go on."""
 
 
 def window_of(plan: dict[str, object], channel: str = "email") -> Window | None:
@@ -108,6 +116,7 @@ class BatchRun:
         self._lease_ends = 0.0
         self._control_seen = 0.0
         self._accepted = 0
+        self._withheld = ""
         self._halt = ""
         """Why nothing more is opened in this run: trouble with relay or store, pause, cancel."""
         self._failure: BaseException | None = None
@@ -136,7 +145,7 @@ class BatchRun:
             quarantine_us=int(self._settings.quarantine_seconds * SECOND),
             not_before=self._now() + int(pause),
         )
-        return BatchResult(self._accepted, trouble)
+        return BatchResult(self._accepted, trouble, self._withheld)
 
     async def _work(self) -> None:
         ids = deque(await self._loader.due(self._lease, self._now()))
@@ -276,6 +285,8 @@ class BatchRun:
         now = self._now()
         state, due_at = self._consequence(one, outcome, now)
         self._accepted += outcome.kind is OutcomeKind.ACCEPTED
+        if outcome.reason == ABOUT_US and not outcome.handed_over:
+            self._withheld = f"{outcome.relay} cannot be used: {outcome.text}"
         if outcome.reason == RELAY_DOWN:
             self._halt = self._halt or outcome.reason
         self._settled.append(

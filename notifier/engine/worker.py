@@ -45,6 +45,7 @@ _LEASES_EVERY = 5
 _HYGIENE_EVERY = 60
 _TIMERS_LATE = 60
 """Seconds by which a timer may be off; beyond that the timers have died, or the clock was set back."""
+_WITHHELD = "What goes that way is tried again now and then: set it right with the provider."
 _RESTORED = "the store is an older copy: find out who was told since, then resume or cancel"
 
 
@@ -387,5 +388,8 @@ class Worker:
                 await holds.ask_author(tx, announcement_id, kind=trouble, reason=result.relay_trouble)
             elif result.accepted:
                 await holds.end_holds(tx, announcement_id, kinds=(trouble,), actor="system")
+            if result.withheld and lease.channel in holds.STOPS.values():
+                asks = f"{result.withheld} {_WITHHELD}"
+                await holds.ask_author(tx, announcement_id, kind=holds.warning(holds.SENDER), reason=asks)
         if tripped:
             self._breaker.forget(announcement_id)

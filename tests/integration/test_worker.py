@@ -14,7 +14,7 @@ from notifier.announcements import announcement
 from notifier.audit.high_water import HighWater
 from notifier.audit.log_key import LogKey
 from notifier.audit.sequencer import Sequencer
-from notifier.channels import Channel
+from notifier.channels import Channel, Outcome, OutcomeKind
 from notifier.channels.email import EmailChannel
 from notifier.channels.email.sink import LoopbackSink
 from notifier.clock import SystemClock
@@ -34,6 +34,15 @@ from tests.audiences import crowd, drafted, freeze, rules_of, settings_in
 from tests.conftest import ORIGIN
 from tests.integration.test_release import Case, enqueue
 from tests.integration.test_sending import INLINE, RELAY_DOWN, states
+
+WITHHELD = Outcome(
+    OutcomeKind.DEFERRED,
+    text="21408: not allowed there.",
+    relay="twilio:EXAMPLE",
+    reason="about-us",
+    retry_after=300,
+    handed_over=False,
+)
 
 
 @pytest.fixture
@@ -191,6 +200,28 @@ async def test_relay_trouble_opens_a_hold_that_ends_by_itself(
 
     async with running(made):
         await until(hold_ended)
+
+
+async def test_a_sender_left_alone_asks_somebody_to_look(live: Store, keys: Keys, tmp_path: Path) -> None:
+    """Its messages wait and are tried again for days; without a word nobody would know."""
+    await world.released(live, keys, 2, channel="sms")
+    async with live.begin() as tx:
+        for table in ("delivery", "notice", "send_batch"):
+            await tx.housekeep(f"UPDATE {table} SET channel = 'sms'")
+    channel = ScriptedChannel({world.address(0): [WITHHELD]})
+    made = parts(live, keys, ScriptedChannel(), tmp_path)
+    carriers = {**made.carriers, "sms": Carrier(channel, world.PlainFinisher())}
+
+    async def asked() -> bool:
+        async with live.read() as tx:
+            return bool(await tx.scalar("SELECT count(*) FROM hold"))
+
+    async with running(replace(made, carriers=carriers)):
+        await until(asked)
+    async with live.read() as tx:
+        (row,) = await tx.rows("SELECT h.kind, h.owner, h.reason, a.control FROM hold h, announcement a")
+    assert (row.kind, row.owner, row.control) == ("sender-warning", "anna", "run")
+    assert row.reason.startswith("twilio:EXAMPLE cannot be used: 21408: not allowed there.")
 
 
 async def test_pause_reaches_what_waits_for_a_slow_relay(live: Store, keys: Keys, tmp_path: Path) -> None:
