@@ -24,6 +24,7 @@ from notifier.channels.sms.callback_urls import CallbackUrls
 from notifier.channels.sms.drill import DrillSmsChannel, drill_token, drill_urls
 from notifier.channels.sms.finishing import SmsFinisher
 from notifier.channels.sms.twilio import TwilioChannel
+from notifier.channels.sms.zones import zones_of
 from notifier.engine.alerts import Alerts, Mailboxes, Post
 from notifier.engine.carriers import Carrier
 from notifier.engine.dispatch import InlineDispatcher
@@ -72,10 +73,10 @@ def build_carriers(
             auth_token=drill_token(keys),
             log=settings.state_folder / TEXTS_LOG,
         )
-        carriers["sms"] = Carrier(texts, SmsFinisher(drill_urls(keys, port)))
+        carriers["sms"] = Carrier(texts, SmsFinisher(drill_urls(keys, port)), zones_of)
     elif settings.sms.provider:
         urls = CallbackUrls(keys, settings.sms.callback_base)
-        carriers["sms"] = Carrier(TwilioChannel(settings.sms), SmsFinisher(urls))
+        carriers["sms"] = Carrier(TwilioChannel(settings.sms), SmsFinisher(urls), zones_of)
     return carriers
 
 

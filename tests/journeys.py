@@ -11,6 +11,7 @@ from pathlib import Path
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.channels import Channel, Outcome, OutcomeKind
+from notifier.channels.sms.zones import zones_of
 from notifier.engine import batches
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.flow import Flow
@@ -74,7 +75,8 @@ class Journey:
         if lease is None:
             return False
         spill = Spill(self.folder)
-        loader = Loader(self.store, self.keys, self, Policy(hold_unknown=False, unknown_most=9))
+        policy = Policy(hold_unknown=False, unknown_most=9)
+        loader = Loader(self.store, self.keys, self, policy, zones_of if name == "sms" else None)
         run = BatchRun(
             store=self.store, lease=lease, loader=loader, channel=channel, spill=spill, settings=SENDING,
             flow=Flow(10), dispatcher=INLINE, stop=lambda: False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from notifier.channels import Channel
 from notifier.engine.flow import Flow
-from notifier.engine.loading import Finisher, Loader, Policy
+from notifier.engine.loading import Finisher, Loader, Policy, Zones
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
 from notifier.store import Store
@@ -20,6 +20,8 @@ class Carrier:
 
     channel: Channel
     finisher: Finisher
+    zones: Zones | None = None
+    """What an address of the channel tells of its owner's time zone, where none is on file."""
 
 
 @dataclass
@@ -39,7 +41,8 @@ class Lane:
         cls, carrier: Carrier, store: Store, keys: Keys, policy: Policy, settings: SendingSettings
     ) -> Lane:
         """Return the lane of a worker that has just started."""
-        return cls(carrier, Loader(store, keys, carrier.finisher, policy), Flow(settings.concurrency))
+        loader = Loader(store, keys, carrier.finisher, policy, carrier.zones)
+        return cls(carrier, loader, Flow(settings.concurrency))
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Open the channel when it is first used; ``stack`` closes it. Most announcements use one only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.engine.attempts import RELAY_DOWN
 from notifier.engine.batches import UNREADABLE, Ending, Lease, Opening
-from notifier.engine.windows import MINUTE, Window
+from notifier.engine.windows import FALLBACK_ZONE, MINUTE, Window
 from notifier.errors import StoreError
 from notifier.escalation.choosing import unwanted
 from notifier.keys import Keys, SubjectKey
@@ -37,6 +37,10 @@ _COMPLAINED = (
 )
 """Of a delivery ``d`` of ``a`` to ``p``: its reader takes such notices, or reminders, for spam."""
 _TRIES = "FROM attempt t WHERE t.delivery_id = d.id AND t.reason <> :down"
+
+
+Zones = Callable[[str], Sequence[str]]
+"""Gives the IANA time zones in which the owner of an address may live; none where it does not tell."""
 
 
 class Finisher(Protocol):
@@ -107,11 +111,14 @@ class Part:
 class Loader:
     """Loads the deliveries of one batch. Dictionaries are few and kept; messages are not."""
 
-    def __init__(self, store: Store, keys: Keys, finisher: Finisher, policy: Policy) -> None:
+    def __init__(
+        self, store: Store, keys: Keys, finisher: Finisher, policy: Policy, zones: Zones | None = None
+    ) -> None:
         self._store = store
         self._keys = keys
         self._finisher = finisher
         self._policy = policy
+        self._zones = zones
         self._dictionaries: dict[int, bytes] = {}
 
     async def due(self, lease: Lease, now: int) -> list[int]:
@@ -176,14 +183,25 @@ class Loader:
             if row.before == "waits":
                 part.later.append((row.id, now + LOOK_AGAIN))
                 continue
-            if window and (opening := window.next(now, row.time_zone)) > now:
+            told_by_address = self._zones is not None and not row.time_zone
+            if window and not told_by_address and (opening := window.next(now, row.time_zone)) > now:
                 part.later.append((row.id, opening))
                 continue
             try:
-                part.prepared.append(self._open(row, now))
+                one = self._open(row, now)
             except StoreError:
                 part.endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, UNREADABLE))
+                continue
+            if window and told_by_address and (opening := self._opening(window, one.recipient, now)) > now:
+                part.later.append((row.id, opening))
+                continue
+            part.prepared.append(one)
         return part
+
+    def _opening(self, window: Window, recipient: str, now: int) -> int:
+        """Return when somebody of whom no time zone is on file may be written to."""
+        zones = self._zones(recipient) if self._zones else ()
+        return window.next_in_all(now, zones or (FALLBACK_ZONE,))
 
     def _instead(self, row: Row[Any], required: Collection[int]) -> Ending | None:
         if row.acknowledged and row.step not in required:

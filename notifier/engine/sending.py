@@ -327,7 +327,9 @@ class BatchRun:
             deadline=self._deadline,
             draw=self._draw,
         )
-        return State.DEFERRED, self._window.next(due, one.time_zone) if self._window else due
+        # Of whom no zone is on file, the loader finds out when it is due.
+        known = self._window is not None and one.time_zone
+        return State.DEFERRED, self._window.next(due, one.time_zone) if self._window and known else due
 
     def _now(self) -> int:
         return to_instant(self._store.clock.now())

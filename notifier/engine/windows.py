@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
@@ -13,6 +14,7 @@ from notifier.clock import from_instant, to_instant
 FALLBACK_ZONE = "Etc/UTC"
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
+_COMMON_WITHIN = 2 * 24 * 60 * MINUTE
 _ON_TOP = 0.1
 """Largest share of a wait named by the other side that is put on top of it."""
 
@@ -49,6 +51,18 @@ class Window:
             for fold in (0, 1)  # An hour that comes twice opens twice.
         ]
         return min(opening for opening in openings if opening > instant)
+
+    def next_in_all(self, instant: int, zones: Sequence[str]) -> int:
+        """Return the first instant from ``instant`` on that lies in the window in each of ``zones``, as of
+        somebody who may live in any of them. Where none does within two days, one zone in the middle counts.
+        """
+        at = instant
+        while at - instant <= _COMMON_WITHIN:
+            following = max(self.next(at, zone) for zone in zones)
+            if following == at:
+                return at
+            at = following
+        return self.next(instant, zones[len(zones) // 2])
 
 
 @lru_cache(maxsize=1024)

@@ -93,7 +93,14 @@ async def _tell(
     about = step.announcement
     now = tx.now_us()
     window = window_of(about.plan.as_json(), step.channel)
-    due = {one.id: now if window is None else window.next(now, one.time_zone) for one, _ in told}
+    # Of whom no zone is on file, the number tells it when the text is made ready.
+    by_number = step.channel == "sms"
+    due = {
+        one.id: now
+        if window is None or (by_number and not one.time_zone)
+        else window.next(now, one.time_zone)
+        for one, _ in told
+    }
     batch_id, number = await _batch(tx, step, len(told), min(due.values()))
     head = (about.id,)
     await tx.insert_many(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,6 +196,22 @@ async def test_only_the_canary_is_gone_on_with_while_it_is_awaited(
     await made.send()
     await made.go()
     assert sorted(len(one) for one in (await made.deliveries()).values()) == [2, 2, 2]
+
+
+async def test_a_number_tells_whose_zone_nobody_has_on_file(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Ten in the morning UTC is the middle of the night in California; nine hours later is not."""
+    morning = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    clock.advance(seconds=(morning - clock.now()).total_seconds())
+    people = [replace(CARLA, phone="+14155550100")]
+    made = await journey(
+        store, keys, clock, tmp_path, people, "sms:always", "letter:unreached", sms_any_time=""
+    )
+    await made.go()
+    assert made.sms.sent == []
+    await made.go(9)
+    assert await made.deliveries() == {CARLA.email: ["sms first accepted"]}
 
 
 def test_texts_alone_do_not_make_a_plan() -> None:

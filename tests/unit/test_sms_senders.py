@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from notifier.channels.sms.senders import Sender, Senders, country_of, is_e164
+from notifier.channels.sms.zones import zones_of
 from notifier.configuration import effective
 from notifier.errors import BadSettings
 from notifier.settings import DltTemplateSettings, Settings, SmsSettings
@@ -90,3 +91,18 @@ def test_secrets_and_repeated_tables_are_shown_masked() -> None:
     assert shown["sms.dlt[0].header"] == '"EXMPLE"'
     assert shown["sms.auth_token"] == shown["sms.api_key_secret"] == "(set)"
     assert "hidden" not in "".join(shown.values())
+
+
+@pytest.mark.parametrize(
+    ("number", "zones"),
+    [
+        ("+14155550100", ["America/Los_Angeles"]),
+        ("+12125550100", ["America/New_York"]),
+        ("+919876543210", ["Asia/Calcutta"]),
+        ("+447700900000", []),
+        ("no number", []),
+    ],
+)
+def test_a_number_tells_the_time_zone_of_its_area(number: str, zones: list[str]) -> None:
+    """As far as its plan knows; what it does not know is not guessed."""
+    assert list(zones_of(number)) == zones

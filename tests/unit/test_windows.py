@@ -31,3 +31,26 @@ def test_an_hour_that_comes_twice_opens_in_the_future() -> None:
 def test_the_next_opening_is_never_in_the_past(instant: int, zone: str, opens: time, closes: time) -> None:
     """Whatever the clocks do, nobody is told to wait for a moment that has been."""
     assert Window(opens, closes).next(instant, zone) >= instant
+
+
+@given(instant=INSTANTS, zones=st.lists(ZONES, min_size=1, max_size=5), opens=TIMES, closes=TIMES)
+def test_who_may_live_in_several_zones_is_never_told_to_wait_for_the_past(
+    instant: int, zones: list[str], opens: time, closes: time
+) -> None:
+    """Whether or not there is an hour that fits in all of them."""
+    assert Window(opens, closes).next_in_all(instant, zones) >= instant
+
+
+@given(instant=INSTANTS, zones=st.lists(ZONES, min_size=1, max_size=2))
+def test_who_may_live_in_several_zones_is_told_when_it_fits_in_all(instant: int, zones: list[str]) -> None:
+    """Sixteen hours of the day of two zones always have some in common."""
+    day = Window(time(5), time(21))
+    at = day.next_in_all(instant, zones)
+    assert all(day.next(at, zone) == at for zone in zones)
+
+
+def test_where_no_hour_fits_everywhere_one_zone_counts() -> None:
+    """An hour that is never the same in both is no reason to wait for ever."""
+    window = Window(time(12), time(13))
+    noon = to_instant(datetime(2026, 3, 2, 12, tzinfo=ZoneInfo("Asia/Kolkata")))
+    assert window.next_in_all(noon, ["America/New_York", "Asia/Kolkata"]) == noon
