@@ -6,9 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 
+import structlog
+
 from notifier.channels.email.inbound import Reader, Reading
 from notifier.channels.receipts import Receipt, ReceiptKind
+from notifier.engine.rounds import where
 
+_log = structlog.get_logger(__name__)
 SOURCE = "email"
 NOT_UNDERSTOOD = "not-understood"
 _KEPT = 16_384
@@ -28,8 +32,12 @@ class Reports:
 
     async def read(self, message: bytes, recipients: Sequence[str] = ()) -> Reading:
         """Do the same, and return what the message turned out to be."""
-        # A hostile one may take a quarter of a second.
-        reading = await asyncio.to_thread(self._reader.read, message, recipients)
+        try:
+            # A hostile one may take a quarter of a second.
+            reading = await asyncio.to_thread(self._reader.read, message, recipients)
+        except Exception as error:  # noqa: BLE001 - It never raises; if it did, the message would come for ever.
+            _log.error("a report could not be read", error=type(error).__name__, where=where(error))
+            reading = Reading("bounce", understood=False)
         receipts = reading.receipts
         if not receipts and not reading.understood:
             receipts = (_unread(message),)

@@ -7,6 +7,7 @@ import json
 import smtplib
 import socket
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -15,9 +16,12 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from incidents.inlets import Inlets
+from notifier.channels.email.inbound import Reader, Reading
 from notifier.channels.email.return_path import ReturnPaths
 from notifier.keys import Keys
 from notifier.receipts import parking
+from notifier.receipts.intake import Intake
+from notifier.receipts.reports import Reports
 from notifier.settings import InboundSettings, Settings
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
@@ -122,6 +126,21 @@ async def test_a_provider_calls_again_while_the_store_is_out_of_order(
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         answer = await client.post("/reports/postmark", json=sample("postmark", "bounce-hard"), headers=known)
     assert (answer.status_code, "disk" in answer.text) == (503, False)
+
+
+async def test_a_message_on_which_the_reader_fails_is_kept_for_people(store: Store, keys: Keys) -> None:
+    """Once: its sender, or the mailbox it lies in, would bring it again for ever."""
+
+    class Failing(Reader):
+        def read(self, message: bytes, recipients: Sequence[str] = ()) -> Reading:
+            raise LookupError(message)
+
+    reports = Reports(Failing(ReturnPaths(keys, "bounces.example.com")), Intake(store, keys).take)
+    for _again in range(2):
+        await reports.deliver(b"Subject: odd\n\n", [])
+    async with store.read() as tx:
+        (parked,) = await parking.waiting(tx, keys)
+    assert (parked.receipt.reason, parked.receipt.text[:12]) == ("not-understood", "Subject: odd")
 
 
 async def test_what_nobody_can_read_is_kept_for_people(store: Store, keys: Keys, reference: str) -> None:

@@ -6,7 +6,7 @@ from email import message_from_bytes
 
 import pytest
 
-from notifier.channels.email.inbound.fields import Fields, address_in, moment_in, printable
+from notifier.channels.email.inbound.fields import Fields, address_in, moment_in, printable, readable_words
 from notifier.channels.email.inbound.parts import leaves, whole
 from tests.bounces import DATA, READER, RETURN_PATH, found, written
 
@@ -110,6 +110,18 @@ def test_a_date_without_a_zone_is_utc() -> None:
 def test_what_is_no_message_says_nothing(content: bytes) -> None:
     """No receipt and no exception."""
     assert READER.read(content, ["", "\udcff@x", RETURN_PATH]).receipts == ()
+
+
+@pytest.mark.parametrize(
+    "charset",
+    ["\N{REPLACEMENT CHARACTER}tf-8", "utf-8\N{LATIN SMALL LETTER E WITH ACUTE}", "x" * 80, "idna", "rot13"],
+)
+def test_an_encoded_word_that_cannot_be_decoded_stays_as_it_is(charset: str) -> None:
+    """Whatever it says its charset is."""
+    subject = f"=?{charset}?Q?Undelivered_mail?="
+    assert readable_words(subject)
+    content = f"Subject: {subject}\n\nIt did not arrive.\n".encode()
+    assert READER.read(content, [RETURN_PATH]).kind
 
 
 def test_an_attached_report_in_a_persons_mail_is_no_report() -> None:

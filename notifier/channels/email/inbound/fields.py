@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 
@@ -74,7 +74,7 @@ def readable_words(value: str) -> str:
         return value
     try:
         return printable(str(make_header(decode_header(value))))
-    except (HeaderParseError, LookupError, ValueError):  # Unknown charset, bytes that are not in it.
+    except (MessageError, LookupError, ValueError):  # No charset, an unknown one, bytes that are not in it.
         return value
 
 
