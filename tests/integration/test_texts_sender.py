@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from notifier import orders
+from notifier.audit.actions import AuditAction
+from notifier.audit.entry import Event
 from notifier.engine import batches, control, recovery
 from notifier.engine.forecasting import forecast
 from notifier.errors import Conflict
@@ -169,6 +171,23 @@ async def test_a_few_among_many_pause_nothing(
         name, code = ("undelivered", 30007) if place > people - LEAST - 1 else ("delivered", 0)
         await twilio.report(references[place], name, place=place, code=code)
     assert await standing(store) == ("run", [])
+
+
+async def test_a_flood_of_other_reports_hides_nothing(
+    store: Store, keys: Keys, twilio: Twilio, tmp_path: Path
+) -> None:
+    """E-mails that arrive by the hundred, while texts fail one by one, are not what is looked at."""
+    references = await texted(store, keys, LEAST + 1, tmp_path, answers=[DEFERRED])
+    for place in range(1, LEAST + 1):
+        await twilio.report(references[place], "failed", place=place, code=30034)
+        async with store.begin() as tx:
+            (row,) = await tx.rows("SELECT * FROM receipt ORDER BY id LIMIT 1")
+            columns = [name for name in row._mapping if name != "id"]
+            given = {**row._mapping, "kind": "delayed"}
+            tx.record(Event(AuditAction.RECEIPT_SHOWN, {"report": str(place)}))
+            noise = [{**given, "key": f"{place}-{number}"} for number in range(400)]
+            await tx.insert_many("receipt", columns, [tuple(one[name] for name in columns) for one in noise])
+    assert await standing(store) == ("run", [("sender", "anna")])
 
 
 async def test_whoever_resumes_begins_anew(store: Store, keys: Keys, twilio: Twilio, tmp_path: Path) -> None:
