@@ -232,8 +232,8 @@ async def control_of(tx: Transaction, lease: Lease) -> str:
 
 
 async def _told(tx: Transaction, lease: Lease, control: str) -> str:
-    """Return ``control`` itself, but for a channel that stands still. A statement of its own: it sees what
-    was committed while the announcement's row was waited for.
+    """Return ``control`` itself, but for a channel that stands still. A statement of its own, after the lock:
+    it sees what was committed meanwhile.
     """
     if control != "run" or lease.channel not in STOPS.values():
         return control

@@ -62,6 +62,7 @@ async def heed(tx: Transaction, taken: Sequence[tuple[Receipt, About]]) -> None:
         counted = await tx.row(_COUNT, since=since, **about)
         if counted is None or counted.ours < max(LEAST, SHARE * counted.ended):
             continue
+        await _one_by_one(tx, announcement_id)
         said = f"{counted.ours} of the last {counted.ended} reports say that we are the trouble"
         reason = f"{said}: {_ADVICE}"
         if await waits_on(tx, announcement_id, CHANNEL):
@@ -70,6 +71,14 @@ async def heed(tx: Transaction, taken: Sequence[tuple[Receipt, About]]) -> None:
                 log.error("stopped", why=SENDER, wrong=counted.ours, reported=counted.ended)
         else:
             await ask_author(tx, announcement_id, kind=warning(SENDER), reason=reason)
+
+
+async def _one_by_one(tx: Transaction, announcement_id: int) -> None:
+    """Let no two processes open the same hold. The announcement's own row would not do: each of them shares
+    it already, and would wait for the other to let go.
+    """
+    if tx.dialect == "postgresql":
+        await tx.rows("SELECT pg_advisory_xact_lock(hashtextextended('sender', :id))", id=announcement_id)
 
 
 def _ours(one: Receipt, about: About) -> bool:

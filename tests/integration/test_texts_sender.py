@@ -190,6 +190,20 @@ async def test_a_flood_of_other_reports_hides_nothing(
     assert await standing(store) == ("run", [("sender", "anna")])
 
 
+async def test_many_processes_at_once_stop_it_once(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """None of them keeps another's reports from being taken."""
+    references = await texted(store, keys, 4 * LEAST + 1, tmp_path, answers=[DEFERRED])
+    processes = [Twilio(installed(), keys, store) for _ in range(4)]
+    answers = await asyncio.gather(
+        *(
+            processes[place % 4].report(references[place], "failed", place=place, code=30034)
+            for place in range(1, 4 * LEAST + 1)
+        )
+    )
+    assert {one.status_code for one in answers} == {204}
+    assert await standing(store) == ("run", [("sender", "anna")])
+
+
 async def test_whoever_resumes_begins_anew(store: Store, keys: Keys, twilio: Twilio, tmp_path: Path) -> None:
     """What was reported before counts no more, and resuming ends the hold; the same again pauses again."""
     references = await texted(store, keys, 3 * LEAST, tmp_path, answers=[DEFERRED])
