@@ -15,7 +15,7 @@ from notifier.channels.email.drill import DrillChannel
 from notifier.channels.email.scripts import Script
 from notifier.channels.sms import double_scripts as texting
 from notifier.channels.sms.drill import DrillSmsChannel
-from notifier.engine import control
+from notifier.engine import closing, control
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.reckoning import Account, reckon
 from notifier.errors import Conflict
@@ -83,7 +83,7 @@ async def send_all(
     async with store.begin() as tx:
         hours = home.settings.sending.settled_hours
         early = "a drill: nothing comes back any more"
-        await control.close(tx, announced, operator=AUTHOR, settled_hours=hours, early=early)
+        await closing.close(tx, announced, operator=AUTHOR, settled_hours=hours, early=early)
     return watched.account
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from notifier.cli import Application, application, out, run
 from notifier.cli.acts import Decided, carry_out
 from notifier.cli.printing import records_table, when
-from notifier.engine import control, untold
+from notifier.engine import closing, control, untold
 from notifier.engine.forecasting import Forecast, forecast
 from notifier.engine.holds import open_holds, stopped_channels, take_hold
 from notifier.engine.reckoning import Account, reckon
@@ -220,7 +220,7 @@ def close(
     settled = application(context).settings.sending.settled_hours
 
     async def act(tx: Transaction, handle: str) -> Decided:
-        counts = await control.close(tx, code, operator=handle, settled_hours=settled, early=early)
+        counts = await closing.close(tx, code, operator=handle, settled_hours=settled, early=early)
         parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
         announcement = await control.find(tx, code)
         missed = await untold.count(tx, announcement.id)

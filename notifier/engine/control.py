@@ -1,4 +1,4 @@
-"""What an operator can do to a released announcement: pause, resume, cancel, decide, close."""
+"""What an operator can do to a released announcement: pause, resume, cancel, decide."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from sqlalchemy import Row
 
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
-from notifier.deliveries import State
 from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
-from notifier.engine.ending import outcomes_of, require_settled, withdraw_banners
 from notifier.engine.holds import (
     LOST,
     PAUSES,
@@ -28,15 +26,13 @@ from notifier.engine.holds import (
     stopped_channels,
 )
 from notifier.engine.planning import put_starts
-from notifier.engine.reckoning import reckon, required_ahead
 from notifier.engine.schedule import ready_wave
 from notifier.engine.sending import window_of
 from notifier.engine.windows import MINUTE
 from notifier.errors import BadInput, Conflict, NotFound
 from notifier.store import Transaction
-from notifier.words import amount, persons
 
-_SENDING_HOLDS = (
+SENDING_HOLDS = (
     *PAUSES,
     *STOPS,
     "canary",
@@ -271,7 +267,7 @@ async def cancel(tx: Transaction, code: str, *, operator: str, reason: str) -> i
     await tx.housekeep(
         "UPDATE schedule SET next_fire_at = NULL WHERE announcement_id = :id", {"id": announcement.id}
     )
-    await end_holds(tx, announcement.id, kinds=_SENDING_HOLDS, actor=actor)
+    await end_holds(tx, announcement.id, kinds=SENDING_HOLDS, actor=actor)
     facts: dict[str, Json] = {
         "announcement": code,
         "actor": actor,
@@ -339,69 +335,3 @@ async def send_again(tx: Transaction, reference: str, *, operator: str, dispatch
         "actor": f"operator:{operator}",
     }
     tx.record(Event(AuditAction.DELIVERY_RELEASED, facts))
-
-
-async def close(
-    tx: Transaction, code: str, *, operator: str, settled_hours: float = 0, early: str = ""
-) -> dict[str, int]:
-    """Close an announcement in which nothing is open any more; returns how many people stand at what.
-
-    Who was left in doubt by a person's decision stays held, and counts as such. ``early`` is why not
-    to wait for what was accepted less than ``settled_hours`` ago.
-    The entry commits to every outcome: the RFC 6962 root over ``reference state`` lines, sorted.
-    """
-    # Receipts wait for the end of this transaction: each outcome is committed to as it stands.
-    announcement = await find(tx, code, lock=True)
-    if announcement.state != "released":
-        raise Conflict(
-            f"{code} is {announcement.state}, only a released announcement is closed",
-            advice="A draft that is not wanted any more is cancelled.",
-        )
-    account = await reckon(tx, announcement.id)
-    waiting = await doubt.undecided(tx, announcement.id)
-    if account.steps_ahead:
-        raise Conflict(
-            f"the channel plan of {code} is not at its end for {persons(account.steps_ahead)}",
-            advice=f"Wait; `notifier announcements status {code}` says what is to come.",
-        )
-    if required := await required_ahead(tx, announcement.id):
-        raise Conflict(
-            f"a channel that the law requires is still to come for {persons(required)} in {code}",
-            advice="Wait; to end it all the same, cancel it.",
-        )
-    if still_open := account.open - account.deliveries.get(State.HELD, 0) + waiting:
-        raise Conflict(
-            f"still open in {code}: {amount(still_open, 'delivery')}",
-            advice=f"Decide about those that are held: `notifier announcements decide {code} leave`, or "
-            "`send-again`."
-            if waiting
-            else f"Wait; see `notifier announcements status {code}`.",
-        )
-    unsettled = await require_settled(tx, announcement, settled_hours, early)
-    await withdraw_banners(tx, announcement)
-    outcomes = await outcomes_of(tx, announcement.id)
-    await tx.write(
-        "UPDATE announcement SET state = 'closed', closed_at = :now WHERE id = :id",
-        {"id": announcement.id, "now": tx.now_us()},
-    )
-    # A relay that never took another message leaves its hold open: nobody need be alerted any more.
-    await end_holds(tx, announcement.id, kinds=_SENDING_HOLDS, actor=f"operator:{operator}")
-    counts = {state: count for state, count in account.deliveries.items() if count}
-    if account.offered:
-        counts["offered"] = account.offered
-    if account.acknowledged:
-        counts["acknowledged"] = account.acknowledged
-    tx.record(
-        Event(
-            AuditAction.ANNOUNCEMENT_CLOSED,
-            {
-                "announcement": code,
-                "actor": f"operator:{operator}",
-                "counts": counts,
-                "people": account.people,
-                **outcomes.as_facts(),
-                **unsettled,
-            },
-        )
-    )
-    return counts

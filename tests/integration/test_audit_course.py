@@ -12,7 +12,7 @@ from notifier.audit.course import Course
 from notifier.channels import Outcome, OutcomeKind
 from notifier.clock import to_instant
 from notifier.deliveries import State
-from notifier.engine import batches, control, recovery
+from notifier.engine import batches, closing, control, recovery
 from notifier.engine.attempts import Settled
 from notifier.engine.holds import take_hold
 from notifier.engine.loading import Loader, Policy
@@ -112,7 +112,7 @@ async def test_suppressed_by_hand_stays_found_after_the_closing(
     act = "UPDATE delivery SET state = 'suppressed' WHERE state IN ('planned', 'held', 'deferred')"
     assert await sql(mixed, tmp_path, act) == {"delivery-differs": 4}
     async with mixed.begin() as tx:
-        await control.close(tx, world.CODE, operator="anna")
+        await closing.close(tx, world.CODE, operator="anna")
     assert await findings(mixed, tmp_path) == {"delivery-differs": 4}
 
 

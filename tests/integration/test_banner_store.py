@@ -13,7 +13,7 @@ from notifier.audit.entry import Event
 from notifier.audit.report import Report
 from notifier.banners import StoreBanners
 from notifier.banners.changes import Changes
-from notifier.engine import control
+from notifier.engine import closing, control
 from notifier.errors import StoreError
 from notifier.keys import Keys
 from notifier.store import Store
@@ -183,7 +183,7 @@ async def test_closing_counts_who_has_not_come_as_offered(out: Shown) -> None:
     assert (account.notified, account.offered, account.unaccounted) == (3, 0, 0)
     code = await out.code()
     async with out.journey.store.begin() as tx:
-        await control.close(tx, code, operator="ida")
+        await closing.close(tx, code, operator="ida")
     assert [len(await out.notices(one)) for one in (ANNA, BRUNO, CARLA)] == [0, 0, 0]
 
 
@@ -194,7 +194,7 @@ async def test_what_nobody_has_seen_by_the_end_waits_no_more(out: Shown, end: st
     code = await out.code()
     async with out.journey.store.begin() as tx:
         if end == "close":
-            assert (await control.close(tx, code, operator="ida"))["offered"] == 1
+            assert (await closing.close(tx, code, operator="ida"))["offered"] == 1
         else:
             await control.cancel(tx, code, operator="ida", reason="test")
     account = await out.journey.account()

@@ -13,7 +13,7 @@ import pytest
 
 from notifier.acknowledgements import acknowledge
 from notifier.audit.merkle import root
-from notifier.engine import control
+from notifier.engine import closing
 from notifier.errors import Conflict
 from notifier.keys import Keys
 from notifier.store import Store, Transaction
@@ -38,7 +38,7 @@ class Outcome:
 async def _close(store: Store) -> dict[str, Any]:
     async with store.begin() as tx:
         await tx.write("UPDATE delivery SET state = 'accepted'")
-        await control.close(tx, world.CODE, operator="anna")
+        await closing.close(tx, world.CODE, operator="anna")
     async with store.read() as tx:
         entry = await tx.scalar("SELECT entry FROM audit_event WHERE action = 'announcement:closed'")
     facts: dict[str, Any] = orjson.loads(entry)["data"]
@@ -104,4 +104,4 @@ async def test_who_closes_early_says_why(store: Store, keys: Keys, clock: FakeCl
 async def _close_journey(store: Store, **how: Any) -> None:
     async with store.begin() as tx:
         code = str(await tx.scalar("SELECT code FROM announcement"))
-        await control.close(tx, code, operator="anna", **how)
+        await closing.close(tx, code, operator="anna", **how)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from notifier.engine import control, doubt
+from notifier.engine import closing, control, doubt
 from notifier.engine.alerts import describe
 from notifier.engine.doubt import Decision
 from notifier.engine.forecasting import Forecast, forecast
@@ -78,13 +78,13 @@ async def test_all_are_left_as_they_are_by_one_decision(store: Store) -> None:
     """They stay held on record, cost nothing any more, and the announcement can be closed."""
     async with store.begin() as tx:
         with pytest.raises(Conflict, match="still open"):
-            await control.close(tx, world.CODE, operator="ben")
+            await closing.close(tx, world.CODE, operator="ben")
     assert await _decide(store, Decision.LEAVE) == 3
     assert (await _ahead(store)).remaining == 0
     async with store.read() as tx:
         assert [row.undecided for row in await doubt.held(tx, 1)] == [0, 0, 0]
     async with store.begin() as tx:
-        assert await control.close(tx, world.CODE, operator="ben") == {"accepted": 5, "held": 3}
+        assert await closing.close(tx, world.CODE, operator="ben") == {"accepted": 5, "held": 3}
 
 
 async def test_whoever_is_held_later_needs_a_decision_of_their_own(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.audit.entry import Event
 from notifier.channels import Outcome, OutcomeKind
-from notifier.engine import batches, control, holds, recovery, schedule, worker
+from notifier.engine import batches, closing, control, holds, recovery, schedule, worker
 from notifier.engine.dispatch import InlineDispatcher
 from notifier.engine.sending import BatchResult
 from notifier.engine.spill import Spill, abandoned
@@ -210,6 +210,6 @@ async def test_closing_ends_a_relay_s_hold(store: Store, keys: Keys) -> None:
     async with store.begin() as tx:
         await holds.open_hold(tx, announcement, kind="relay", reason="relay-down", owner="anna")
         await tx.write("UPDATE delivery SET state = 'rejected'")
-        await control.close(tx, world.CODE, operator="anna")
+        await closing.close(tx, world.CODE, operator="anna")
     async with store.read() as tx:
         assert await holds.open_holds(tx) == []

@@ -13,7 +13,7 @@ import pytest
 from notifier.acknowledgements import acknowledge
 from notifier.audit.report import Report
 from notifier.clock import to_instant
-from notifier.engine import control
+from notifier.engine import closing, control
 from notifier.errors import BadInput, Conflict, Refused
 from notifier.escalation import resend
 from notifier.escalation.candidates import Compromised
@@ -328,7 +328,7 @@ async def test_what_was_closed_with_all_its_steps_verifies(
     await made.send()
     async with store.begin() as tx:
         code = str(await tx.scalar("SELECT code FROM announcement"))
-        assert await control.close(tx, code, operator="alice") == {"accepted": 2}
+        assert await closing.close(tx, code, operator="alice") == {"accepted": 2}
     await log.sequencer().drain()
     assert _of_closing(await checked(log)) == {}
     (entry,) = await made.entries("announcement:closed")
@@ -350,4 +350,4 @@ def _of_steps(report: Report) -> dict[str, int]:
 async def _close(store: Store) -> dict[str, int]:
     async with store.begin() as tx:
         code = str(await tx.scalar("SELECT code FROM announcement"))
-        return await control.close(tx, code, operator="alice")
+        return await closing.close(tx, code, operator="alice")

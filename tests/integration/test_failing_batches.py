@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifier.engine import batches, control
+from notifier.engine import batches, closing, control
 from notifier.engine.failing import Failing
 from notifier.engine.sending import BatchResult
 from notifier.engine.worker import Worker
@@ -49,7 +49,7 @@ async def test_a_damaged_dictionary_takes_nobody_else_along(store: Store, keys: 
     async with store.begin() as tx:
         said = "SELECT count(*) FROM audit_event WHERE action = 'delivery:suppressed'"
         assert await tx.scalar(said) == 2
-        await control.close(tx, world.CODE, operator="anna")
+        await closing.close(tx, world.CODE, operator="anna")
     assert await open_holds(store) == []
 
 

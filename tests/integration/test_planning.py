@@ -8,9 +8,10 @@ import pytest
 
 from notifier.channels import Outcome, OutcomeKind
 from notifier.clock import to_instant
-from notifier.engine import control, schedule
+from notifier.engine import closing, control, schedule
 from notifier.engine.holds import alerted, alerted_since, open_holds, take_hold
 from notifier.engine.planning import plan
+from notifier.engine.reckoning import reckon
 from notifier.errors import Conflict
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
@@ -150,7 +151,7 @@ async def test_cancel_hands_nothing_more_over(store: Store, keys: Keys, tmp_path
     assert await run_next(store, keys, channel, tmp_path) is None
     assert await states(store) == {"accepted": 4, "cancelled": 6}
     async with store.read() as tx:
-        assert (await control.reckon(tx, announcement)).unaccounted == 0
+        assert (await reckon(tx, announcement)).unaccounted == 0
 
 
 async def test_closing_needs_nothing_open_and_commits_to_all_outcomes(
@@ -160,11 +161,11 @@ async def test_closing_needs_nothing_open_and_commits_to_all_outcomes(
     await world.released(store, keys, 5)
     with pytest.raises(Conflict):
         async with store.begin() as tx:
-            await control.close(tx, world.CODE, operator="ben")
+            await closing.close(tx, world.CODE, operator="ben")
     await start(store)
     await run_next(store, keys, ScriptedChannel(), tmp_path)
     async with store.begin() as tx:
-        assert await control.close(tx, world.CODE, operator="ben") == {"accepted": 5}
+        assert await closing.close(tx, world.CODE, operator="ben") == {"accepted": 5}
 
 
 async def _work(store: Store, keys: Keys, channel: ScriptedChannel, folder: Path) -> None:

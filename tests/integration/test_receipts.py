@@ -12,7 +12,7 @@ import pytest
 from notifier.audit.entry import Event
 from notifier.channels import Outcome, OutcomeKind
 from notifier.channels.receipts import Receipt, ReceiptKind
-from notifier.engine import batches, control
+from notifier.engine import batches, closing, control
 from notifier.errors import NotFound
 from notifier.keys import Keys
 from notifier.receipts import parking
@@ -157,7 +157,7 @@ async def test_what_comes_after_the_closing_is_no_contradiction(
 ) -> None:
     """The closing committed to each outcome as it was; one that was changed later is found."""
     async with store.begin() as tx:
-        await control.close(tx, world.CODE, operator="ben")
+        await closing.close(tx, world.CODE, operator="ben")
     await taken(store, keys, bounce(references[0], "1"), bounce(references[0], "2"))
     await taken(store, keys, Receipt(ReceiptKind.DELIVERED, "3", references[1], 1))
     assert await findings(store, tmp_path) == set()

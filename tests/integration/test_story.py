@@ -10,7 +10,7 @@ from notifier.audit.high_water import HighWater
 from notifier.audit.report import Report
 from notifier.audit.verify import verify
 from notifier.channels import Outcome, OutcomeKind
-from notifier.engine import control
+from notifier.engine import closing
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.story import Membership, deliveries, tell
@@ -156,7 +156,7 @@ async def test_a_closed_announcement_is_held_to_its_outcomes(
     """After the closing every delivery's end is committed to, however late the store says it changed."""
     _, log = await sent(store, keys, clock, tmp_path)
     async with store.begin() as tx:
-        await control.close(tx, world.CODE, operator="anna")
+        await closing.close(tx, world.CODE, operator="anna")
     await log.sequencer().drain()
     assert (await checked(log)).findings == []
     async with store.begin() as tx:

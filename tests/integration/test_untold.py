@@ -10,7 +10,7 @@ from incidents.affected.compromise import compromise_channels
 from incidents.errors import NothingNew, StepRefused
 from incidents.store import Step, take_step
 from notifier.audit.entry import Event
-from notifier.engine import control, untold
+from notifier.engine import closing, untold
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import ScriptedChannel
@@ -68,7 +68,7 @@ async def test_somebody_is_asked_once_they_ended_unsent(
     assert await _holds(store) == asked
     async with store.begin() as tx:
         assert (await untold.count(tx, made)) == untold.Untold(0, 1, len(asked))
-        await control.close(tx, world.CODE, operator="anna")
+        await closing.close(tx, world.CODE, operator="anna")
     assert await _holds(store) == []
 
 

@@ -14,7 +14,7 @@ from notifier.acknowledgements import acknowledge
 from notifier.banners import StoreBanners
 from notifier.channels.banner.notices import BannerEvent
 from notifier.channels.banner.repository import Facts
-from notifier.engine import control
+from notifier.engine import closing
 from notifier.keys import Keys
 from notifier.receipts.taking import take
 from notifier.store import Store
@@ -122,7 +122,7 @@ async def _run(
     assert set(account.deliveries) <= _FINAL
     await _reasons(made)
     async with store.begin() as tx:
-        await control.close(tx, "INC-2026-001/1/A1", operator="alice")
+        await closing.close(tx, "INC-2026-001/1/A1", operator="alice")
     account = await made.account()
     assert (account.offered, account.unaccounted) == (0, 0)
 
