@@ -19,7 +19,7 @@ from notifier.engine.reckoning import Account, reckon
 from notifier.escalation import resend as resending
 from notifier.forecasts import allowed_rate
 from notifier.store import Transaction
-from notifier.words import persons
+from notifier.words import amount, persons
 
 app = typer.Typer()
 Code = Annotated[str, typer.Argument(help="The announcement's code.")]
@@ -199,9 +199,13 @@ def cancel(context: typer.Context, code: Code, operator: Operator, reason: Reaso
 
     async def act(tx: Transaction, handle: str) -> Decided:
         cancelled = await control.cancel(tx, code, operator=handle, reason=reason)
-        rest = f"; not handed over any more: {persons(cancelled)}" if cancelled else ""
-        text = f"{code} is cancelled{rest}."
-        return {"code": code, "cancelled": cancelled}, text
+        reached = (await reckon(tx, (await control.find(tx, code)).id)).notified
+        rest = f"; not handed over any more: {amount(cancelled, 'message')}" if cancelled else ""
+        before = f" It had gone out to {persons(reached)}." if reached else ""
+        return (
+            {"code": code, "cancelled": cancelled, "reached": reached},
+            f"{code} is cancelled{rest}.{before}",
+        )
 
     carry_out(context, operator, act, fresh=True)
 
