@@ -10,7 +10,7 @@ doubt never comes here. What a server says about us (5.7.x) is no refusal: it is
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ import structlog
 
 from notifier.channels import Channel, Envelope, Finding, Outcome, OutcomeKind, ignore
 from notifier.engine.control import pause_all
-from notifier.engine.holds import LOST, REFUSALS, end_holds, open_hold, warning
+from notifier.engine.holds import LATER, LOST, REFUSALS, about, end_holds, open_hold, stop_channel, warning
 from notifier.settings import SendingSettings
 from notifier.store import Transaction
 
@@ -31,10 +31,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """One way in which answers go wrong, and how many are too many."""
+    """One way in which a channel's answers go wrong, and how many are too many."""
 
+    channel: str
     hold: str
-    """The kind of hold under which the announcement is then paused."""
+    """The kind of hold under which the announcement is then paused, or a later channel of it stopped."""
     kind: OutcomeKind
     among: frozenset[OutcomeKind]
     """What its share is a share of."""
@@ -50,10 +51,11 @@ class _Trouble:
     advice: str
 
 
-def _troubles(settings: SendingSettings) -> tuple[_Trouble, ...]:
+def _troubles(settings: SendingSettings, channel: str) -> tuple[_Trouble, ...]:
     return (
         _Trouble(
-            hold=LOST,
+            channel=channel,
+            hold=about(LOST, channel),
             kind=OutcomeKind.UNKNOWN,
             among=frozenset(OutcomeKind),
             least=settings.lost_least,
@@ -62,11 +64,12 @@ def _troubles(settings: SendingSettings) -> tuple[_Trouble, ...]:
             pause_percent=settings.lost_pause_percent,
             grown=0,
             what="lost",
-            advice="those people may have been told; look for them in the relay's log, then resume, "
-            "which holds them for a decision and goes on with the others, or cancel",
+            advice="those people may have been told; look for them in the log of the relay or provider, "
+            "then resume, which holds them for a decision and goes on with the others, or cancel",
         ),
         _Trouble(
-            hold=REFUSALS,
+            channel=channel,
+            hold=about(REFUSALS, channel),
             kind=OutcomeKind.REJECTED,
             among=frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REJECTED}),
             least=settings.refusals_least,
@@ -134,18 +137,18 @@ class Breaker:
 
     def __init__(self, settings: SendingSettings, time: Callable[[], float]) -> None:
         self._seconds = settings.answers_minutes * 60
-        self._troubles = _troubles(settings)
+        self._troubles = {name: _troubles(settings, name) for name in ("email", LATER)}
         self._time = time
         self._windows: dict[tuple[int, str], _Window] = {}
         self._tripped: set[tuple[int, str]] = set()
         self._bars: dict[tuple[int, str], float] = {}
         """Percent at which an announcement that somebody let go on is paused again."""
 
-    def heard(self, announcement_id: int, outcome: Outcome) -> None:
+    def heard(self, announcement_id: int, outcome: Outcome, channel: str = "email") -> None:
         """Count one outcome, if it answers a hand-over."""
         if not outcome.handed_over:
             return
-        for trouble in self._troubles:
+        for trouble in self._troubles.get(channel, ()):
             if outcome.kind not in trouble.among:
                 continue
             key = announcement_id, trouble.hold
@@ -156,15 +159,27 @@ class Breaker:
             if trouble.pause_percent and window.reaches(self._bars.get(key, trouble.pause_percent)):
                 self._tripped.add(key)
 
-    def tripped(self, announcement_id: int) -> bool:
-        """Say whether nothing more of an announcement may be begun; ``heed`` then pauses it on record."""
-        return any((announcement_id, trouble.hold) in self._tripped for trouble in self._troubles)
+    def tripped(self, announcement_id: int, channel: str) -> bool:
+        """Say whether nothing more of an announcement may be begun on a channel; ``heed`` then puts that on
+        record. Trouble with its e-mails stops all of it: the list or the notice may be wrong.
+        """
+        return any((announcement_id, one.hold) in self._tripped for one in self._stopping(channel))
+
+    def _stopping(self, channel: str) -> Iterator[_Trouble]:
+        """Yield the troubles that stop a channel."""
+        yield from self._troubles["email"]
+        if channel != "email":
+            yield from self._troubles.get(channel, ())
+
+    def _all(self) -> Iterator[_Trouble]:
+        for several in self._troubles.values():
+            yield from several
 
     async def heed(self, tx: Transaction, announcement_id: int) -> None:
         """Put on record what was heard: pause, warn, or end a warning. After the commit of a pause call
         ``forget``.
         """
-        for trouble in self._troubles:
+        for trouble in self._all():
             window = self._windows.get((announcement_id, trouble.hold))
             if window is None:
                 continue
@@ -183,7 +198,7 @@ class Breaker:
         """Begin anew after a pause. Whoever resumes knows the share of refusals so far; now only a grown one
         counts. Lost answers are nothing to get used to.
         """
-        for trouble in self._troubles:
+        for trouble in self._all():
             key = announcement_id, trouble.hold
             if key in self._tripped:
                 self._tripped.discard(key)
@@ -193,13 +208,17 @@ class Breaker:
 
     def listening(self, channel: Channel, announcement_id: int) -> Channel:
         """Return ``channel``, overheard."""
-        return _Overheard(channel, lambda outcome: self.heard(announcement_id, outcome))
+        return _Overheard(channel, lambda outcome: self.heard(announcement_id, outcome, channel.name))
 
 
 async def _pause(tx: Transaction, announcement_id: int, trouble: _Trouble, window: _Window) -> None:
-    """Pause, and where somebody was quicker let whoever resumes know all the same."""
+    """Pause, or stop a later channel; where somebody was quicker let whoever resumes know all the same."""
     reason = f"{window}: {trouble.advice}"
-    if await pause_all(tx, kind=trouble.hold, reason=reason, only=announcement_id):
+    if trouble.channel == "email":
+        stopped = bool(await pause_all(tx, kind=trouble.hold, reason=reason, only=announcement_id))
+    else:
+        stopped = await stop_channel(tx, announcement_id, kind=trouble.hold, reason=reason)
+    if stopped:
         log.error("paused", why=trouble.hold, wrong=window.wrong, answered=window.answered)
 
 

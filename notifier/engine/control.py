@@ -13,12 +13,14 @@ from notifier.engine import doubt, failing, trail
 from notifier.engine.batches import UNREADABLE, plain
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.holds import (
+    LATER,
     LOST,
     PAUSES,
     STEPS,
     STOPS,
     TROUBLES,
     WARNINGS,
+    about,
     ask_author,
     end_holds,
     is_open,
@@ -175,8 +177,9 @@ async def resume(tx: Transaction, code: str, *, operator: str, dispatcher: Dispa
         raise Conflict(f"{code} is neither paused nor waiting after its canary")
     await tx.write("UPDATE announcement SET control = 'run' WHERE id = :id", {"id": announcement.id})
     actor = f"operator:{operator}"
-    if await is_open(tx, announcement.id, LOST):
-        await doubt.hold_unknown(tx, announcement.id)
+    for channel in ("email", LATER):
+        if await is_open(tx, announcement.id, about(LOST, channel)):
+            await doubt.hold_unknown(tx, announcement.id, channel)
     freed = 0
     if not stands and canary and waiting:
         freed = await _free(tx, announcement, waiting, dispatcher, actor)

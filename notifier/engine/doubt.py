@@ -37,14 +37,14 @@ class Decision(StrEnum):
     LEAVE = "leave"
 
 
-async def hold_unknown(tx: Transaction, announcement_id: int) -> int:
-    """Hold whoever is in doubt now, instead of handing over again; returns how many that were."""
+async def hold_unknown(tx: Transaction, announcement_id: int, channel: str) -> int:
+    """Hold whoever is in doubt on a channel now, instead of handing over again; returns how many."""
     about = await tx.row("SELECT code, author FROM announcement WHERE id = :id", id=announcement_id)
     doubtful = await tx.write_returning(
         "UPDATE delivery SET state = 'held', changed_at = :now "
-        "WHERE announcement_id = :id AND state = 'unknown' RETURNING reference, "
+        "WHERE announcement_id = :id AND channel = :channel AND state = 'unknown' RETURNING reference, "
         "(SELECT m.uid FROM audience_member m WHERE m.id = delivery.member_id) AS uid",
-        {"id": announcement_id, "now": tx.now_us()},
+        {"id": announcement_id, "channel": channel, "now": tx.now_us()},
     )
     if about is None or not doubtful:
         return 0

@@ -17,10 +17,19 @@ LOST = "lost-answers"
 SENDER = "sender"
 """Reports say that the trouble is our sender, its registration or the text, and no reader's."""
 
+LATER = "sms"
+"""The channel beside the e-mail that workers carry; banners and letters are taken, not handed over."""
+
+
+def about(kind: str, channel: str) -> str:
+    """Return the kind of hold for trouble with one channel: the e-mail's has no name of its own."""
+    return kind if channel == "email" else f"{kind}-{channel}"
+
+
 PAUSES = ("pause", "restored", REFUSALS, LOST)
 """Kinds of hold in which an announcement is paused until a person resumes it."""
 
-STOPS: Mapping[str, str] = {SENDER: "sms"}
+STOPS: Mapping[str, str] = {SENDER: LATER, about(REFUSALS, LATER): LATER, about(LOST, LATER): LATER}
 """Kinds of hold in which one channel of an announcement stands still until a person resumes it, and its
 others go on; by kind, the channel.
 """
@@ -49,7 +58,7 @@ UNTOLD = "untold"
 LETTERS = "letters"
 """Asks somebody to print the letters that wait; ends once none of them does."""
 
-WARNINGS = (warning(REFUSALS), warning(LOST), warning(SENDER), UNTOLD, LETTERS)
+WARNINGS = (*(warning(kind) for kind in (REFUSALS, LOST, *STOPS)), UNTOLD, LETTERS)
 """Kinds of hold that hold nothing back and end with the announcement."""
 
 

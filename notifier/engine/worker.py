@@ -362,7 +362,7 @@ class Worker:
             settings=parts.settings,
             flow=lane.flow,
             dispatcher=parts.dispatcher,
-            stop=lambda: self._must_not_send() or self._breaker.tripped(lease.announcement_id),
+            stop=lambda: self._must_not_send() or self._breaker.tripped(lease.announcement_id, lease.channel),
         )
         try:
             result = await run.run()
@@ -378,7 +378,7 @@ class Worker:
         """
         announcement_id = lease.announcement_id
         trouble = holds.trouble(lease.channel)
-        tripped = self._breaker.tripped(announcement_id)
+        tripped = self._breaker.tripped(announcement_id, lease.channel)
         if result.relay_trouble:
             pause = self._parts.settings.relay_pause_seconds
             self._lanes[lease.channel].cool_until = asyncio.get_running_loop().time() + pause

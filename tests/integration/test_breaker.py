@@ -11,7 +11,7 @@ from notifier import orders
 from notifier.channels import Outcome, OutcomeKind
 from notifier.engine import control
 from notifier.engine.batches import Lease
-from notifier.engine.holds import open_holds
+from notifier.engine.holds import open_holds, stopped_channels
 from notifier.engine.sending import BatchResult
 from notifier.engine.worker import Worker
 from notifier.keys import Keys
@@ -63,6 +63,42 @@ async def test_many_refusals_pause_by_themselves(store: Store, keys: Keys, tmp_p
     assert await _holds(store) == []
     await _work(sender)
     assert sum((await states(store)).values()) == 100
+
+
+async def test_refused_texts_stop_the_texts_alone(store: Store, keys: Keys, tmp_path: Path) -> None:
+    """Whom no e-mail reaches has a worse number on file, too: that keeps no e-mail from going out."""
+    sender = await _sender(store, keys, tmp_path, _channel(range(0)))
+    for _ in range(30):
+        sender._breaker.heard(1, DEAD, "sms")
+    assert (sender._breaker.tripped(1, "sms"), sender._breaker.tripped(1, "email")) == (True, False)
+    await sender._heed(Lease(1, 1, world.CODE, {}, "", channel="sms"), BatchResult(0))
+    ((kind, reason),) = await _holds(store)
+    assert (kind, reason.partition(" answers")[0]) == ("refusals-sms", "30 of the last 30")
+    async with store.begin() as tx:
+        assert (await control.find(tx, world.CODE)).control == "run"
+        assert await stopped_channels(tx, 1) == ["sms"]
+    await _work(sender)
+    assert await states(store) == {"accepted": 100}
+    async with store.begin() as tx:
+        await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE)
+    assert await _holds(store) == []
+    assert await findings(store, tmp_path) == {}
+
+
+async def test_lost_answers_to_texts_put_texts_in_doubt_alone(
+    store: Store, keys: Keys, tmp_path: Path
+) -> None:
+    """Resuming holds the texts nobody knows of, and lets an e-mail that is in doubt go again as ever."""
+    sender = await _sender(store, keys, tmp_path, _channel(range(0)))
+    for _ in range(30):
+        sender._breaker.heard(1, LOST, "sms")
+    await sender._heed(Lease(1, 1, world.CODE, {}, "", channel="sms"), BatchResult(0))
+    async with store.begin() as tx:
+        await tx.housekeep("UPDATE delivery SET state = 'unknown', attempts = 1 WHERE id < 6", {})
+        await tx.housekeep("UPDATE delivery SET channel = 'sms' WHERE id < 3", {})
+        await control.resume(tx, world.CODE, operator="ben", dispatcher=INLINE)
+    counted = await states(store)
+    assert (counted["held"], counted["unknown"]) == (2, 3)
 
 
 async def test_a_share_worth_a_warning_asks_somebody_to_look(

@@ -177,7 +177,7 @@ async def test_a_receipt_answers_the_question_about_doubt(store: Store, keys: Ke
     await run_next(store, keys, channel, tmp_path / "spill")
     async with store.begin() as tx:
         (row,) = await tx.rows("SELECT reference, announcement_id FROM delivery")
-        await control.doubt.hold_unknown(tx, row.announcement_id)
+        await control.doubt.hold_unknown(tx, row.announcement_id, "email")
     await taken(store, keys, Receipt(ReceiptKind.DELIVERED, "d", row.reference, 1))
     async with store.read() as tx:
         assert await tx.scalar("SELECT count(*) FROM hold WHERE ended_at IS NULL") == 0
