@@ -237,7 +237,9 @@ def media(
             raise BadInput(
                 f"there is no text in {', '.join(unknown)}", advice=f"There are texts in: {', '.join(texts)}."
             )
-        chosen = {one: body for one, body in texts.items() if not language or one in language}
+        home = app_.settings.organisation.default_locale
+        ordered = sorted(texts.items(), key=lambda one: one[0] != home)  # The rest as they come.
+        chosen = {one: body for one, body in ordered if not language or one in language}
         if to is not None:
             whole = "\n\n".join(f"[{locale}]\n\n{text}" for locale, text in chosen.items())
             _write_new(to, whole.encode())
