@@ -68,6 +68,8 @@ class Envelope:
     """Key of the destination's rate limit."""
     not_after: float | None = None
     """Moment of the event loop's clock after which the hand-over must not begin: the lease's end."""
+    arrives_within: float | None = None
+    """Seconds after which it should not arrive any more: then the reader's hours end. Of no use to e-mail."""
     withdrawn: Callable[[], bool] | None = None
     """Asked just before the hand-over begins: whether the sender has changed its mind (pause, cancel)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -80,6 +80,8 @@ class Prepared:
     content: bytes
     subject: SubjectKey
     signature: bytes | None
+    closes: int | None = None
+    """When the hours end in which its reader is written to, where the plan has such hours."""
 
     def opening(self) -> Opening:
         """Return what opening its attempt writes."""
@@ -192,16 +194,18 @@ class Loader:
             except StoreError:
                 part.endings.append(Ending(row.id, row.reference, row.member, State.SUPPRESSED, UNREADABLE))
                 continue
-            if window and told_by_address and (opening := self._opening(window, one.recipient, now)) > now:
-                part.later.append((row.id, opening))
-                continue
+            if window:
+                zones = self._zones_of(one.recipient) if told_by_address else (row.time_zone,)
+                if told_by_address and (opening := window.next_in_all(now, zones)) > now:
+                    part.later.append((row.id, opening))
+                    continue
+                one = replace(one, closes=min(window.closing(now, zone) for zone in zones))
             part.prepared.append(one)
         return part
 
-    def _opening(self, window: Window, recipient: str, now: int) -> int:
-        """Return when somebody of whom no time zone is on file may be written to."""
-        zones = self._zones(recipient) if self._zones else ()
-        return window.next_in_all(now, zones or (FALLBACK_ZONE,))
+    def _zones_of(self, recipient: str) -> Sequence[str]:
+        """Return where somebody may live of whom no time zone is on file."""
+        return (self._zones(recipient) if self._zones else ()) or (FALLBACK_ZONE,)
 
     def _instead(self, row: Row[Any], required: Collection[int]) -> Ending | None:
         if row.acknowledged and row.step not in required:

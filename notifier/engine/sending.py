@@ -255,6 +255,7 @@ class BatchRun:
             content=one.content,
             site=one.site,
             not_after=self._lease_ends - 1.0,
+            arrives_within=None if one.closes is None else max(1.0, (one.closes - self._now()) / SECOND),
             withdrawn=self._halted,
         )
         opened_at = self._now()

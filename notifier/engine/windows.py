@@ -52,6 +52,20 @@ class Window:
         ]
         return min(opening for opening in openings if opening > instant)
 
+    def closing(self, instant: int, zone: str) -> int:
+        """Return when the window closes next in ``zone``: for an ``instant`` in it, when it ends."""
+        local = from_instant(instant).astimezone(_zone(zone))
+        closings = [
+            to_instant(
+                datetime.combine(local.date() + timedelta(days=day), self.closes, local.tzinfo).replace(
+                    fold=fold
+                )
+            )
+            for day in (0, 1)
+            for fold in (0, 1)
+        ]
+        return min(closing for closing in closings if closing > instant)
+
     def next_in_all(self, instant: int, zones: Sequence[str]) -> int:
         """Return the first instant from ``instant`` on that lies in the window in each of ``zones``, as of
         somebody who may live in any of them. Where none does within two days, one zone in the middle counts.

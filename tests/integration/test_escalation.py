@@ -212,6 +212,8 @@ async def test_a_number_tells_whose_zone_nobody_has_on_file(
     assert made.sms.sent == []
     await made.go(9)
     assert await made.deliveries() == {CARLA.email: ["sms first accepted"]}
+    (text,) = made.sms.sent
+    assert text.arrives_within == 10 * 3600
 
 
 def test_texts_alone_do_not_make_a_plan() -> None:

@@ -48,6 +48,14 @@ async def test_a_message_is_handed_over_once_and_as_it_is() -> None:
     assert dict(taken.form) | {"SmartEncoded": "false", "ValidityPeriod": "14400"} == dict(taken.form)
 
 
+@pytest.mark.parametrize(("left", "asked"), [(600.0, "600"), (90_000.0, "14400"), (0.2, "1")])
+async def test_no_text_waits_beyond_its_reader_s_hours(left: float, asked: str) -> None:
+    """What is left of them bounds how long it may wait there, if it is less than our setting."""
+    async with over_double() as (channel, double):
+        await channel.send(envelope(arrives_within=left))
+    assert dict(double.taken[0].form)["ValidityPeriod"] == asked
+
+
 async def test_each_country_has_its_sender() -> None:
     """A Messaging Service, a number or a name; whoever has no entry gets the one for all others."""
     senders = [sender(SERVICE, "US"), sender("EXMPLE", "IN"), sender("+447700900000")]

@@ -27,6 +27,22 @@ def test_an_hour_that_comes_twice_opens_in_the_future() -> None:
     assert opening == moment.replace(minute=30).astimezone(UTC)
 
 
+@given(instant=INSTANTS, opens=TIMES, closes=TIMES)
+def test_a_window_is_open_until_it_closes(instant: int, opens: time, closes: time) -> None:
+    """Whatever is left of it lies in it; where clocks never change that is exact."""
+    window = Window(opens, closes)
+    at = window.next(instant, "Etc/UTC")
+    end = window.closing(at, "Etc/UTC")
+    assert window.next(end - 1, "Etc/UTC") == end - 1
+    assert from_instant(end).time() == closes
+
+
+@given(instant=INSTANTS, zone=ZONES, opens=TIMES, closes=TIMES)
+def test_every_window_closes_within_a_day(instant: int, zone: str, opens: time, closes: time) -> None:
+    """And an hour, where the clocks are put back; never in the past."""
+    assert 0 < Window(opens, closes).closing(instant, zone) - instant <= 25 * 3_600_000_000
+
+
 @given(instant=INSTANTS, zone=ZONES, opens=TIMES, closes=TIMES)
 def test_the_next_opening_is_never_in_the_past(instant: int, zone: str, opens: time, closes: time) -> None:
     """Whatever the clocks do, nobody is told to wait for a moment that has been."""

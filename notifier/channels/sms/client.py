@@ -147,12 +147,21 @@ class TwilioApi:
         return Exchange()
 
     async def create(
-        self, exchange: Exchange, sender: Sender, number: str, text: str, callback: str
+        self,
+        exchange: Exchange,
+        sender: Sender,
+        number: str,
+        text: str,
+        callback: str,
+        *,
+        within: float | None = None,
     ) -> Answer:
         """Hand one message over. Raises what aiohttp and the client raise where no answer could be read.
 
-        The text goes out as it is: "smart encoding" would change characters that were approved.
+        The text goes out as it is: "smart encoding" would change characters that were approved. ``within``
+        are the seconds that are left to it, where those are fewer than our setting gives.
         """
+        validity = self._validity if within is None else min(self._validity, max(1, int(within)))
         origin = {"messaging_service_sid" if sender.is_service else "from_": sender.sender}
         _exchange.set(exchange)
         try:
@@ -160,7 +169,7 @@ class TwilioApi:
                 to=number,
                 body=text,
                 status_callback=callback,
-                validity_period=self._validity,
+                validity_period=validity,
                 smart_encoded=False,
                 **origin,
             )

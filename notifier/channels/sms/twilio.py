@@ -139,7 +139,9 @@ class TwilioChannel:
         number, callback = text.envelope.recipient, text.envelope.return_path
         try:
             async with asyncio.timeout(self._settings.timeout):
-                answer = await api.create(exchange, text.sender, number, text.text, callback)
+                answer = await api.create(
+                    exchange, text.sender, number, text.text, callback, within=text.envelope.arrives_within
+                )
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the message may have left
             # The client's texts may quote the request; the kind of the error says enough.
             what = type(error).__name__
