@@ -49,7 +49,10 @@ ACTS: dict[str, tuple[str, ...]] = {
         "--basis", "on the list of files", "--operator", AUTHOR,
     ),
     "freeze": ("incidents", "freeze", INCIDENT, "--operator", AUTHOR),
-    "announce": ("incidents", "announce", INCIDENT, "--audience", AUDIENCE, "--operator", AUTHOR),
+    "announce": (
+        *("incidents", "announce", INCIDENT, "--audience", AUDIENCE, "--then", "none"),
+        *("--operator", AUTHOR),
+    ),
     "preflight": ("announcements", "preflight", CODE, "--operator", AUTHOR),
     "approve-locale": ("announcements", "approve-locale", CODE, "--all", "--operator", APPROVER),
     "approve": ("announcements", "approve", CODE, "--operator", APPROVER),
