@@ -15,6 +15,7 @@ import orjson
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event, Json
 from notifier.audit.merkle import root
+from notifier.audit.steps import skipped_root
 from notifier.engine.dispatch import Dispatcher
 from notifier.engine.sending import window_of
 from notifier.escalation import candidates
@@ -157,17 +158,18 @@ async def _tell(
 
 async def _skip(tx: Transaction, step: Asked, passed: Sequence[tuple[Candidate, str]]) -> None:
     now = tx.now_us()
-    await tx.insert_many(
-        "skipped_step",
-        ("announcement_id", "member_id", "step", "reason", "at"),
-        [(step.announcement.id, one.id, step.number, reason, now) for one, reason in passed],
-    )
     facts: dict[str, Json] = {
         **_head(step),
         "count": len(passed),
         "reasons": dict(sorted(Counter(reason for _, reason in passed).items())),
+        "root": skipped_root((one.uid, reason) for one, reason in passed),
     }
-    tx.record(Event(AuditAction.STEP_SKIPPED, facts))
+    (event_id,) = tx.record(Event(AuditAction.STEP_SKIPPED, facts))
+    await tx.insert_many(
+        "skipped_step",
+        ("announcement_id", "member_id", "step", "reason", "at", "event_id"),
+        [(step.announcement.id, one.id, step.number, reason, now, event_id) for one, reason in passed],
+    )
 
 
 def _head(step: Asked) -> dict[str, Json]:

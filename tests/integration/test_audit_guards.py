@@ -48,7 +48,7 @@ RECEIPT = (
     "INSERT INTO receipt (source, key, delivery_id, attempt, kind, received_at, code, enhanced, reason, was, "
     "became, late, event_id) VALUES ('email', 'k', 1, 1, 'delivered', 0, 0, '', '', '', '', false, '')"
 )
-SKIPPED = "INSERT INTO skipped_step (announcement_id, member_id, step, reason, at) VALUES (1, 1, 1, '', 0)"
+SKIPPED = "INSERT INTO skipped_step (announcement_id, member_id, step, reason, at, event_id) VALUES (1, 1, 1, '', 0, '')"
 
 ACKNOWLEDGED = (
     "INSERT INTO acknowledgement (announcement_id, member_id, delivery_id, how, at, assurance, counts, by, "

@@ -318,6 +318,24 @@ async def test_steps_verify_and_their_loss_shows(
     assert _of_steps(await checked(log))["step-differs"] == 2
 
 
+async def test_whom_a_step_passed_over_cannot_be_exchanged(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The trail commits to each person passed over with their reason, not to their number alone."""
+    log = Log.of(store, tmp_path)
+    made = await journey(store, keys, clock, tmp_path, [BRUNO, CARLA], "sms:unreached", "letter:unreached")
+    made.sms.answer("+4915155500003", DEAD)
+    await made.send()
+    await made.go()
+    await made.go()
+    assert len(await made.skipped()) == 1
+    await log.sequencer().drain()
+    assert _of_steps(await checked(log)) == {}
+    other = "(SELECT id FROM audience_member WHERE id NOT IN (SELECT member_id FROM skipped_step))"
+    await damage(log, f"UPDATE skipped_step SET member_id = {other}")
+    assert _of_steps(await checked(log)) == {"step-differs": 1}
+
+
 async def test_what_was_closed_with_all_its_steps_verifies(
     store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
 ) -> None:

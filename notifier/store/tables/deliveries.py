@@ -82,6 +82,8 @@ class SkippedStep(SQLModel, table=True):
     reason: str
     """``no-contact-point``, ``contact-point-dead``, ``contact-point-stopped``, ``compromised`` …"""
     at: int = big()
+    event_id: str = Field(max_length=32)
+    """The entry that commits to this row, and to those that were written with it."""
 
 
 class Attempt(SQLModel, table=True):
