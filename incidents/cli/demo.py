@@ -32,6 +32,7 @@ _STAGES = {
     "sending": "handing over",
     "canary-out": "the canary is out; Ben looks and resumes",
     "wave-out": "a wave is out; Ben starts the next",
+    "stopped": "too many of the numbers are dead: the texts stop by themselves; Ben looks and resumes",
     "letters": "only letters wait: they are printed and posted",
     "done": "everybody has an answer",
 }
@@ -123,7 +124,7 @@ async def _send(home: demo.DemoHome, store: Store, people: int) -> tuple[str, Ac
         def watch(now: demo.Watched) -> None:
             handed = sum(count for state, count in now.account.deliveries.items() if state != "planned")
             bars.update(task, completed=handed, description=_STAGES[now.stage])
-            if now.stage not in said and now.stage in {"canary-out", "wave-out"}:
+            if now.stage not in said and now.stage in {"canary-out", "wave-out", "stopped"}:
                 said.add(now.stage)
                 out.print(_STAGES[now.stage])
             if now.posted:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from incidents.building import CATCHER_LOG, TEXTS_LOG, build_worker
 from incidents.demo.home import APPROVER, AUTHOR, DemoHome
@@ -17,6 +18,7 @@ from notifier.channels.sms import double_scripts as texting
 from notifier.channels.sms.drill import DrillSmsChannel
 from notifier.engine import closing, control
 from notifier.engine.dispatch import InlineDispatcher
+from notifier.engine.holds import stopped_channels
 from notifier.engine.reckoning import Account, reckon
 from notifier.errors import Conflict
 from notifier.letters.waiting import waiting as letters_waiting
@@ -32,10 +34,12 @@ SCRIPTS = (
 connection that breaks after the message was taken, which leaves honest doubt.
 """
 
-TEXT_SCRIPTS = (texting.Script("*[13]", code=21211), texting.Script("*7", code=21614))
-"""Numbers that nobody has, and landlines."""
+TEXT_SCRIPTS = (texting.Script("*[139]", code=21211), texting.Script("*7", code=21614))
+"""Numbers that nobody has, and landlines: so many that the texts stop by themselves until somebody looks."""
 
 _LOOK_EVERY = 0.1
+_PATIENCE = timedelta(minutes=5)
+"""How long nothing may change: a demonstration ends, one way or the other."""
 _NEAR = InlineDispatcher(workers=0)
 
 
@@ -54,7 +58,8 @@ async def send_all(
 ) -> Account:
     """Run the worker until everybody has an end state; returns who is where.
 
-    After the canary the second operator looks and resumes, and starts each wave when the one before is out.
+    After the canary the second operator looks and resumes, and starts each wave when the one before is out;
+    the same where too many refusals stopped it.
     Once nothing but letters waits, those are printed and posted.
     """
     state = home.settings.state_folder
@@ -63,15 +68,21 @@ async def send_all(
     worker = build_worker(home.settings, home.keys, store, channel, texts=texts)
     stop = asyncio.Event()
     working = asyncio.create_task(worker.run(stop))
+    last: Watched | None = None
+    changed = store.clock.now()
     try:
         while True:
             if working.done():
                 await working
             watched = await _look(store, announced)
+            if watched != last:
+                last, changed = watched, store.clock.now()
+            elif store.clock.now() - changed > _PATIENCE:
+                raise Conflict(f"{announced} does not go on: {watched.stage}")
             on_progress(watched)
             if watched.stage == "done":
                 break
-            if watched.stage in {"canary-out", "wave-out"}:
+            if watched.stage in {"canary-out", "wave-out", "stopped"}:
                 await _go_on(store, announced, watched.stage)
             if watched.stage == "letters":
                 posted = await post_letters(home, store, announced)
@@ -107,6 +118,9 @@ async def _look(store: Store, announced: str) -> Watched:
             id=found.id,
         )
         letters = await letters_waiting(tx, found.id)
+        stopped = found.control == "pause" or await stopped_channels(tx, found.id)
+    if stopped:
+        return Watched("stopped", account)
     if not waiting:
         # A letter waits for nobody but whoever prints it.
         only_letters = letters.ready and letters.ready == account.open
@@ -119,7 +133,7 @@ async def _look(store: Store, announced: str) -> Watched:
 
 async def _go_on(store: Store, announced: str, stage: str) -> None:
     async with store.begin() as tx:
-        if stage == "canary-out":
-            await control.resume(tx, announced, operator=APPROVER, dispatcher=_NEAR)
-        else:
+        if stage == "wave-out":
             await control.next_wave(tx, announced, operator=APPROVER, dispatcher=_NEAR)
+        else:
+            await control.resume(tx, announced, operator=APPROVER, dispatcher=_NEAR)
