@@ -64,6 +64,8 @@ class Hosting:
         self.lang = "en"
         self.address = ""
         self.lifetime = 600
+        self.claims: dict[str, Any] = {}
+        """What the host asserts besides."""
         self.withheld = asyncio.Event()
         self.withheld.set()
         """Cleared, the endpoints below the banner's address stay silent."""
@@ -94,7 +96,7 @@ class Hosting:
             if not self.account:
                 return PlainTextResponse("", 401)
             now = int(clock.now().timestamp())
-            made = self.host.mint(self.account, now, exp=now + self.lifetime)
+            made = self.host.mint(self.account, now, exp=now + self.lifetime, **self.claims)
             return PlainTextResponse(made, headers={"Cache-Control": "no-store"})
 
         @app.get("/host.css")

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Row
 
 from notifier import notices
+from notifier.acknowledgements import ACKNOWLEDGED, EXPOSED
 from notifier.channels.banner import content
 from notifier.channels.banner.notices import BannerEvent, BannerNotice, Reading
 from notifier.clock import from_instant
@@ -64,7 +65,9 @@ class Out:
             made = content.read(said)
         except ValueError:
             raise StoreError("a banner cannot be read") from None
-        return made.notice(notices.grouped(row.reference), row.revision, self.reading)
+        return made.notice(
+            notices.grouped(row.reference), row.revision, self.reading, doubtful=bool(row.doubtful)
+        )
 
 
 async def out(tx: Transaction, sub: str, *, reference: str = "") -> list[Out]:
@@ -76,7 +79,8 @@ async def out(tx: Transaction, sub: str, *, reference: str = "") -> list[Out]:
         "SELECT d.id AS delivery_id, d.state, d.reference, a.id AS announcement_id, a.code, a.revision,"
         f" {_CORRECTS[tx.dialect]} AS corrects, m.id AS member_id, m.uid AS member, c.uid AS person,"
         " k.wrapped, n.digest, n.sealed, y.content AS dictionary, r.revision AS read_revision,"
-        f" {', '.join(f'r.{name}' for name in MOMENTS)}, r.dismissals"
+        f" {', '.join(f'r.{name}' for name in MOMENTS)}, r.dismissals,"
+        f" CASE WHEN {EXPOSED} AND NOT {ACKNOWLEDGED} THEN 1 ELSE 0 END AS doubtful"
         " FROM customer c JOIN subject_key k ON k.customer_id = c.id"
         " JOIN audience_member m ON m.customer_id = c.id"
         " JOIN delivery d ON d.member_id = m.id AND d.channel = 'banner'"

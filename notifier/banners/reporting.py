@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from notifier.acknowledgements import Assurance, acknowledge
@@ -18,8 +18,6 @@ from notifier.deliveries import Happening, State, after
 from notifier.keys import Keys, SubjectKey
 from notifier.store import Transaction
 
-FRESH = timedelta(hours=1)
-"""How long ago the reader may have proved who they are for the acknowledgement to be theirs beyond doubt."""
 SEAL_CONTEXT = b"banner"
 DISCLOSED = "session"
 """What the audit entry discloses: the token by which the host finds the session."""
@@ -126,13 +124,10 @@ async def record(tx: Transaction, keys: Keys, report: Report) -> bool:
 
 
 def assurance(report: Report) -> Assurance:
-    """Return what vouches for the reader: that they signed in lately, and not from a place that is strange
-    to the account, as the host asserts.
-    """
+    """Return what vouches for the reader, as the host asserts."""
     facts = report.facts
-    if facts.authenticated_at is None or facts.customary_place is False:
-        return ""
-    return "fresh-sign-in" if report.at - facts.authenticated_at <= FRESH else ""
+    fresh = rules.vouched(facts.authenticated_at, facts.customary_place, report.at)
+    return "fresh-sign-in" if fresh else ""
 
 
 async def _decided(tx: Transaction, keys: Keys, report: Report) -> bool | _Change:
@@ -151,7 +146,8 @@ async def _decided(tx: Transaction, keys: Keys, report: Report) -> bool | _Chang
     reading = rules.record(notice, report.event, report.at)
     if reading is None:
         return False
-    if reading == notice.current:
+    confirmed = report.event is BannerEvent.ACKNOWLEDGED and notice.doubtful and assurance(report)
+    if reading == notice.current and not confirmed:
         return True
     said = report.facts.locale
     return _Change(report, found[0], reading, said if said == notice.locale else "")

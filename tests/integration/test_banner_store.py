@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from notifier.audit.entry import Event
 from notifier.audit.report import Report
 from notifier.banners import StoreBanners
 from notifier.banners.changes import Changes
+from notifier.channels.banner.rules import Form, standing
 from notifier.engine import closing, control
 from notifier.errors import StoreError
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import FakeClock
 from tests.banner_store import ANNA, BRUNO, CARLA, Shown, shown
+from tests.integration.test_acknowledgements import acknowledged
 from tests.integration.test_audit_verify import checked, damage
 from tests.journeys import DEAD, journey
 from tests.logs import Log
@@ -258,3 +261,26 @@ async def test_an_acknowledged_banner_ends_reminders(
         assert await made.does(one, event)
     await made.journey.go(49)
     assert [len(await made.states(one)) for one in (ANNA, BRUNO)] == [2, 3]
+
+
+async def test_where_the_sign_in_was_exposed_only_a_fresh_one_confirms(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A stranger's confirmation is on record, once, and hides nothing; the owner's, after signing in anew, does."""
+    log = Log.of(store, tmp_path)
+    exposed = replace(ANNA, categories=" password name ")
+    out = await shown(store, keys, clock, tmp_path, people=(exposed,))
+    for event in ("opened", "acknowledged", "acknowledged"):
+        assert await out.does(exposed, event)
+    assert (await out.count("banner_event"), await out.count("acknowledgement")) == (2, 1)
+    (there,) = await out.notices(exposed)
+    assert there.doubtful
+    assert standing(there, clock.now()).form is Form.FULL
+    clock.advance(seconds=60)
+    assert await out.does(exposed, "acknowledged", authenticated_at=clock.now())
+    (there,) = await out.notices(exposed)
+    assert standing(there, clock.now()).form is Form.HIDDEN
+    assert await acknowledged(out.journey, exposed)
+    await log.sequencer().drain()
+    found = {one.code for one in (await checked(log)).findings}
+    assert not {code for code in found if code.startswith(("banner", "acknowledgement"))}

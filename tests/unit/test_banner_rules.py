@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from notifier.channels.banner.notices import BannerEvent, BannerNotice, CallToAction, Reading
-from notifier.channels.banner.rules import Form, record, shown, standing
+from notifier.channels.banner.rules import Form, record, shown, standing, vouched
 from notifier.testing.clock import START
 from tests.banner import notice
 
@@ -137,3 +137,33 @@ def test_a_link_that_leads_astray_cannot_be_made(url: str) -> None:
     with pytest.raises(ValueError):
         CallToAction("Go", url)
     assert CallToAction("Go", "/account/notices?of=me").url
+
+
+def test_a_confirmation_that_does_not_count_hides_nothing() -> None:
+    """Whoever took the account over cannot take the notice out of its owner's sight."""
+    given = replace(after(notice(), OPENED, ACKNOWLEDGED), doubtful=True)
+    assert form(given, days=30) is Form.FULL
+    assert ACKNOWLEDGED in standing(given, START).may
+    assert form(replace(given, doubtful=False)) is Form.HIDDEN
+
+
+@pytest.mark.parametrize("severity", ["important", "info"])
+def test_where_others_may_sign_in_nobody_dismisses(severity: str) -> None:
+    """A dismissal proves nothing, so it could take the notice out of its owner's sight as well."""
+    opened = replace(after(notice(severity=severity), OPENED), doubtful=True)
+    assert DISMISSED not in standing(opened, START).may
+    assert ACKNOWLEDGED in standing(opened, START).may
+    dismissed = replace(after(replace(opened, doubtful=False), DISMISSED), doubtful=True)
+    assert form(dismissed, days=1) is Form.FULL
+
+
+@pytest.mark.parametrize(
+    ("minutes", "customary", "vouches"),
+    [(5, None, True), (5, True, True), (61, True, False), (5, False, False)],
+)
+def test_who_signed_in_lately_from_no_strange_place_is_vouched_for(
+    minutes: int, customary: bool | None, vouches: bool
+) -> None:
+    """An hour at most; and a host that asserts nothing vouches for nobody."""
+    assert vouched(START - timedelta(minutes=minutes), customary, START) is vouches
+    assert not vouched(None, customary, START)

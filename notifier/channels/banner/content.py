@@ -61,7 +61,9 @@ class Content:
             option=orjson.OPT_SORT_KEYS,
         )
 
-    def notice(self, reference: str, revision: int, reading: Reading | None) -> BannerNotice:
+    def notice(
+        self, reference: str, revision: int, reading: Reading | None, *, doubtful: bool = False
+    ) -> BannerNotice:
         """Return what is shown under a reference, to a reader who has come so far."""
         return BannerNotice(
             reference=reference,
@@ -74,6 +76,7 @@ class Content:
             action=self.action,
             effective_at=self.effective_at,
             reading=reading,
+            doubtful=doubtful,
         )
 
 

@@ -105,6 +105,8 @@ class BannerNotice:
     action: CallToAction | None = None
     effective_at: datetime | None = None
     reading: Reading | None = field(default=None)
+    doubtful: bool = False
+    """Whether others may sign in as its reader, or read their mail, and no confirmation counts yet."""
 
     def __post_init__(self) -> None:
         if not _REFERENCE.fullmatch(self.reference):

@@ -7,6 +7,8 @@
 - A dismissed notice with an effective date, a changed policy, comes back once: in the last week before that
   date, and not within a day of the dismissal. It does not come back to whoever acknowledged it.
 - A new revision begins anew.
+- Where others may be able to sign in as its reader, only a confirmation after a fresh sign-in makes it go:
+  else whoever took the account over could take the notice out of its owner's sight.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ RETURNS_BEFORE = timedelta(days=7)
 """How long before its effective date a dismissed policy notice comes back."""
 LEFT_ALONE = timedelta(hours=24)
 """Nobody is shown again what they closed less than this ago."""
+FRESH = timedelta(hours=1)
+"""How long ago the reader may have proved who they are for the acknowledgement to be theirs beyond doubt."""
 
 _OFTEN = frozenset((BannerEvent.SERVED, BannerEvent.VISIBLE, BannerEvent.OPENED))
 
@@ -44,15 +48,26 @@ class Standing:
     may: frozenset[BannerEvent]
 
 
+def vouched(authenticated_at: datetime | None, customary_place: bool | None, at: datetime) -> bool:
+    """Say whether the host vouches for the reader: that they signed in lately, and not from a place that is
+    strange to the account.
+    """
+    if authenticated_at is None or customary_place is False:
+        return False
+    return at - authenticated_at <= FRESH
+
+
 def standing(notice: BannerNotice, now: datetime) -> Standing:
     """Return how ``notice`` stands at ``now``."""
     reading = notice.current
-    if reading.acknowledged_at is not None or _dismissed(notice, reading, now):
+    closed = reading.acknowledged_at is not None or _dismissed(notice, reading, now)
+    if closed and not notice.doubtful:
         return Standing(Form.HIDDEN, frozenset())
     may = {BannerEvent.OPENED}
     if reading.opened_at is not None:
         may.add(BannerEvent.ACKNOWLEDGED)
-    if notice.severity == "info" or (notice.severity == "important" and reading.opened_at is not None):
+    seen_enough = notice.severity == "info" or reading.opened_at is not None
+    if seen_enough and notice.severity != "critical" and not notice.doubtful:
         may.add(BannerEvent.DISMISSED)
     if notice.severity == "critical" and reading.snoozed_at is None:
         may.add(BannerEvent.SNOOZED)

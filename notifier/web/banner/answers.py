@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,18 @@ VERSION = 1
 EMPTY = orjson.dumps({"version": VERSION, "notices": []})
 """What is answered for an account without notices, and for everything that is no account's token."""
 
-Shown = Sequence[tuple[BannerNotice, Standing]]
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A notice as one session is shown it."""
+
+    notice: BannerNotice
+    standing: Standing
+    sign_in_first: bool = False
+    """Whether what this session confirms would not count: others may be able to sign in as the reader."""
+
+
+Shown = Sequence[Card]
 
 
 def notices(shown: Shown, words: Words) -> bytes:
@@ -29,7 +41,7 @@ def notices(shown: Shown, words: Words) -> bytes:
             "lang": words.locale,
             "dir": direction(words.locale),
             "words": words.said,
-            "notices": [_notice(notice, standing, words) for notice, standing in shown],
+            "notices": [_notice(card, words) for card in shown],
         }
     )
 
@@ -39,7 +51,8 @@ def recorded(event_ids: Sequence[str]) -> bytes:
     return orjson.dumps({"version": VERSION, "recorded": event_ids})
 
 
-def _notice(notice: BannerNotice, standing: Standing, words: Words) -> dict[str, Any]:
+def _notice(card: Card, words: Words) -> dict[str, Any]:
+    notice, standing = card.notice, card.standing
     reading = notice.current
     moments = {event.value: getattr(reading, f"{event}_at") for event in BannerEvent}
     return {
@@ -60,6 +73,7 @@ def _notice(notice: BannerNotice, standing: Standing, words: Words) -> dict[str,
         "form": standing.form,
         "state": {event: _written(at) for event, at in moments.items() if at},
         "may": sorted(standing.may),
+        "sign_in_first": card.sign_in_first,
     }
 
 

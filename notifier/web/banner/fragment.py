@@ -26,6 +26,7 @@ class Card:
     may: frozenset[str]
     direction: str
     effective: str
+    sign_in_first: bool
 
 
 class Fragments:
@@ -47,13 +48,14 @@ class Fragments:
             return b""
         cards = [
             Card(
-                notice,
-                standing.form,
-                frozenset(standing.may),
-                direction(notice.locale),
-                words.effective(notice.effective_at),
+                one.notice,
+                one.standing.form,
+                frozenset(one.standing.may),
+                direction(one.notice.locale),
+                words.effective(one.notice.effective_at),
+                one.sign_in_first,
             )
-            for notice, standing in shown
+            for one in shown
         ]
         return self._template.render(
             cards=cards,

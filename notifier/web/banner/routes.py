@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from notifier.channels.banner.notices import BannerEvent, BannerNotice
 from notifier.channels.banner.repository import BannerRepository, Facts
-from notifier.channels.banner.rules import shown
+from notifier.channels.banner.rules import shown, vouched
 from notifier.channels.banner.token import Claims, Tokens
 from notifier.clock import Clock
 from notifier.errors import NotifierError
@@ -98,7 +98,12 @@ class _Desk:
         except _TROUBLE as error:
             _log.warning("banner.unread", kind=type(error).__name__)
             raise HTTPException(503, "Please try again.", {"Retry-After": "30"}) from None
-        return shown(found, self.clock.now())
+        now = self.clock.now()
+        fresh = vouched(claims.authenticated_at, claims.customary_place, now)
+        return [
+            answers.Card(notice, standing, sign_in_first=notice.doubtful and not fresh)
+            for notice, standing in shown(found, now)
+        ]
 
     async def report(
         self, claims: Claims, form: Literal["element", "fragment", "json"], said: Sequence[reports.Report]
@@ -121,7 +126,7 @@ class _Desk:
         """Note what was just given out, once for each revision. What cannot be noted now is noted when it is
         given out next.
         """
-        for notice, _ in found:
+        for notice in (card.notice for card in found):
             if notice.current.served_at is None:
                 facts = _facts(claims, form, notice.revision, _served_id(notice), notice.locale)
                 try:

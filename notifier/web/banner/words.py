@@ -18,7 +18,7 @@ from notifier.web.pages import LOCALES, by_preference
 
 NAMES = (
     "region", "critical", "important", "info", "read", "less", "acknowledge", "snooze", "dismiss", "next",
-    "of", "reference", "effective", "thanks", "failed", "drill",
+    "of", "reference", "effective", "thanks", "sign_in", "failed", "drill",
 )  # fmt: skip
 """All words there are; each language has each of them."""
 

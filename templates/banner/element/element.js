@@ -151,7 +151,8 @@ class NoticeBanner extends HTMLElement {
       many && make("i", {}, words.of.replace("{n}", this.at + 1).replace("{total}", notices.length)));
     const text = make("div", { lang: notice.lang, dir: notice.dir }, make("h2", { id: "title", tabindex: "-1" }, notice.title),
       make("p", { class: "summary" }, notice.summary),
-      notice.effective && make("p", { class: "when", lang, dir }, notice.effective));
+      notice.effective && make("p", { class: "when", lang, dir }, notice.effective),
+      notice.sign_in_first && make("p", { class: "when", lang, dir }, words.sign_in));
     const body = make("div", { id: "body", class: "body" });
     body.hidden = !unfolded;
     for (const { heading, paragraphs, steps } of notice.sections)
@@ -247,11 +248,12 @@ class NoticeBanner extends HTMLElement {
     const recorded = await this.feed.report(notice, act);
     const { answer } = this.feed;
     if (recorded && answer) {
-      this.thanks = act === "acknowledged" && this.words.thanks;
+      const counts = act === "acknowledged" && !notice.sign_in_first;
+      this.thanks = counts && this.words.thanks;
       this.tell(act, notice);
       if (this.shown?.reference === notice.reference) this.unfolded = false;
-      if (act !== "snoozed") answer.notices = answer.notices.filter((one) => one.reference !== notice.reference);
-      if (this.thanks) this.speak(this.thanks);
+      if (counts || act === "dismissed") answer.notices = answer.notices.filter((one) => one.reference !== notice.reference);
+      if (act === "acknowledged") this.speak(this.thanks || this.words.sign_in);
     }
     this.repaint();
     return this.feed.refresh();
