@@ -42,8 +42,9 @@ async def bar(
 
     In all audiences about ``subject``. What was made and approved for them before the release is void;
     what is released suppresses their deliveries, and no attempt is opened after the caller's transaction
-    has committed. ``altogether``: these people's points on every channel, used yet or not. Returns how many
-    contact points are newly barred.
+    has committed. ``altogether``: these people are told nothing more in any way, whatever address comes to
+    be known, and a banner for them is out no more; ``condition`` is then about ``m`` and ``u`` alone. Returns
+    how many contact points and people are newly barred.
     """
     if tx.dialect == "postgresql":
         await _await_openings(tx, subject)
@@ -66,6 +67,7 @@ async def bar(
             f" {_NEWLY} AND m.state <> 'excluded' AND ({condition}) ON CONFLICT DO NOTHING",
             values,
         )
+        elsewhere += await _bar_people(tx, condition, values)
     if not (people or elsewhere):
         return 0
     for row in await tx.rows(
@@ -83,6 +85,31 @@ async def bar(
         facts["later_steps"] = elsewhere
     tx.record(Event(AuditAction.AUDIENCE_BARRED, facts))
     return people + elsewhere
+
+
+async def _bar_people(tx: Transaction, condition: str, values: Mapping[str, Any]) -> int:
+    """Let nothing more be made for these people, and take back the banners they have not seen."""
+    barred = await tx.write(
+        "INSERT INTO barred_member (member_id, barred_at) SELECT m.id, CAST(:barred_at AS bigint)"
+        " FROM audience_member m JOIN audience u ON u.id = m.audience_id WHERE u.subject = :barred_subject"
+        f" AND m.state <> 'excluded' AND ({condition}) ON CONFLICT DO NOTHING",
+        values,
+    )
+    for row in await tx.rows(
+        "SELECT n.id, n.code FROM announcement n JOIN audience u ON u.id = n.audience_id"
+        " WHERE u.subject = :subject ORDER BY n.id",
+        subject=values["barred_subject"],
+    ):
+        taken = await tx.write(
+            "UPDATE delivery SET state = 'cancelled', changed_at = :now WHERE announcement_id = :id"
+            " AND channel = 'banner' AND state = 'planned'"
+            " AND member_id IN (SELECT f.member_id FROM barred_member f)",
+            {"now": tx.now_us(), "id": row.id},
+        )
+        if taken:
+            facts: dict[str, Json] = {"announcement": row.code, "cancelled": taken, "held": 0}
+            tx.record(Event(AuditAction.DELIVERIES_CANCELLED, facts))
+    return barred
 
 
 async def _await_openings(tx: Transaction, subject: str) -> None:

@@ -64,6 +64,8 @@ ASIDE = (
     f" AND NOT s.repaired AND (a.steps = 0 OR s.finding NOT IN ({listed(ABOUT_THE_MAILBOX)})))"
 )
 """In an announcement ``a``, the notice of a member ``m`` is to be repaired before anything else."""
+BARRED = "EXISTS (SELECT 1 FROM barred_member f WHERE f.member_id = m.id)"
+"""A member ``m`` is told nothing more, on any channel."""
 STEPS_AHEAD = (
     f"(a.steps > 0 AND a.state = 'released' AND {REACHABLE} AND a.steps >"
     " (SELECT count(DISTINCT d.step) FROM delivery d WHERE d.announcement_id = a.id AND d.member_id = m.id"

@@ -17,7 +17,7 @@ from notifier.clock import from_instant
 from notifier.deliveries import State
 from notifier.errors import StoreError
 from notifier.keys import Keys, SubjectKey
-from notifier.standing import ASIDE
+from notifier.standing import ASIDE, BARRED
 from notifier.store import Transaction
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ _CORRECTS = {"sqlite": "json_extract(a.facts, '$.corrects')", "postgresql": "a.f
 _OUT = (
     f"a.state = 'released' AND (d.state = '{State.DELIVERED}' OR (a.control = 'run'"
     f" AND d.state IN ('{State.PLANNED}', '{State.ACCEPTED}'))) AND a.control <> 'cancel' AND NOT {ASIDE}"
+    f" AND NOT {BARRED}"
 )
 
 

@@ -14,6 +14,7 @@ from notifier.escalation import choosing, conditions
 from notifier.plans import MANDATORY_KIND, When
 from notifier.preflight import members
 from notifier.preflight.readers import Member
+from notifier.standing import BARRED
 from notifier.store import Transaction
 from notifier.suppressions import LegalClass
 
@@ -162,6 +163,16 @@ async def still(tx: Transaction, step: Asked, ids: Sequence[int]) -> set[int]:
     return {row.id for row in rows}
 
 
+async def barred(tx: Transaction, people: Sequence[Candidate]) -> set[int]:
+    """Return who of these people is told nothing more, on any channel."""
+    rows = await tx.rows(
+        f"SELECT m.id FROM {tx.recordset('ids', 'v', id='bigint')} JOIN audience_member m ON m.id = v.id"
+        f" WHERE {BARRED}",
+        ids=orjson.dumps([{"id": one.id} for one in people]).decode(),
+    )
+    return {row.id for row in rows}
+
+
 async def unusable(tx: Transaction, people: Sequence[Candidate], now: Compromised) -> set[int]:
     """Return for whom the contact point that was chosen must not be used any more."""
     chosen = [{"id": one.id, "point": one.point_id} for one in people if one.point_id is not None]
@@ -187,6 +198,7 @@ def _query(step: Asked) -> str:
         why = f"CASE WHEN q.point_id IS NOT NULL THEN '' ELSE {why} END"
     if step.as_before:
         why = f"CASE WHEN NOT {conditions.WAS_TOLD} THEN 'not-sent-before' ELSE {why} END"
+    why = f"CASE WHEN {BARRED} THEN 'barred' ELSE {why} END"
     # The plus keeps SQLite on the primary key, in whose order the chunks come.
     inner = (
         f"SELECT m.id, {chosen} AS point_id FROM audience_member m JOIN customer c ON c.id = m.customer_id"

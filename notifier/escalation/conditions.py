@@ -12,7 +12,7 @@ from notifier.acknowledgements import ACKNOWLEDGED
 from notifier.deliveries import OPEN, State
 from notifier.plans import Step, When
 from notifier.precedence import MAY_HAVE_LEFT
-from notifier.standing import ASIDE, REACHABLE, listed, resolved
+from notifier.standing import ASIDE, BARRED, REACHABLE, listed, resolved
 
 _EARLIER = "delivery d WHERE d.member_id = m.id AND d.announcement_id = :id AND d.step < :step"
 _ARRIVED_OR_MAY = (
@@ -76,7 +76,8 @@ def _passed(place: int, step: Step) -> str:
 
 
 UNREACHED = (
-    f"{REACHABLE} AND NOT {ASIDE} AND NOT {ACKNOWLEDGED} AND NOT EXISTS (SELECT 1 FROM delivery d"
+    f"{REACHABLE} AND NOT {ASIDE} AND NOT {BARRED} AND NOT {ACKNOWLEDGED}"
+    " AND NOT EXISTS (SELECT 1 FROM delivery d"
     f" WHERE d.member_id = m.id AND d.announcement_id = a.id AND {_ARRIVED_OR_MAY})"
 )
 """Of a member ``m`` of ``a``: nothing has reached them, and nothing is on its way."""

@@ -77,8 +77,10 @@ async def take(
     if now is None or now.state != "released" or now.control != "run":
         return Taken()
     waiting = await candidates.still(tx, step, [one.id for one, _ in made])
-    barred = await matter(tx, step.announcement)
-    waiting -= await candidates.unusable(tx, [one for one, _ in made], barred)
+    matter_now = await matter(tx, step.announcement)
+    waiting -= await candidates.unusable(tx, [one for one, _ in made], matter_now)
+    # Who was barred since is found, and skipped, the next time.
+    waiting -= await candidates.barred(tx, [one for one, what in made if isinstance(what, Notice)])
     told = [(one, what) for one, what in made if one.id in waiting and isinstance(what, Notice)]
     passed = [(one, what) for one, what in made if one.id in waiting and isinstance(what, str)]
     if told:

@@ -20,7 +20,7 @@ from notifier.store.tables.announcements import (
     SetAside,
     Wave,
 )
-from notifier.store.tables.audiences import Audience, AudienceMember, BarredPoint
+from notifier.store.tables.audiences import Audience, AudienceMember, BarredMember, BarredPoint
 from notifier.store.tables.audit import (
     AuditEvent,
     AuditPending,
@@ -69,6 +69,7 @@ __all__ = [
     "AuditPending",
     "BannerEventRow",
     "BannerReading",
+    "BarredMember",
     "BarredPoint",
     "ContactPoint",
     "Customer",

@@ -75,3 +75,11 @@ class BarredPoint(SQLModel, table=True):
     member_id: int = big(primary_key=True, foreign_key="audience_member.id")
     contact_point_id: int = big(primary_key=True, foreign_key="contact_point.id")
     barred_at: int = big()
+
+
+class BarredMember(SQLModel, table=True):
+    """A member who is told nothing more, on any channel, at whatever address comes to be known."""
+
+    __tablename__ = "barred_member"
+    member_id: int = big(primary_key=True, foreign_key="audience_member.id")
+    barred_at: int = big()
