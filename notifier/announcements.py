@@ -116,6 +116,13 @@ async def announcement(tx: Transaction, key: str | int, *, lock: bool = False) -
     )
 
 
+def corrects(of: str, dialect: str) -> str:
+    """Return the expression, on the announcement ``of``, of the code that it corrects; NULL where none."""
+    return (
+        f"{of}.facts ->> 'corrects'" if dialect == "postgresql" else f"json_extract({of}.facts, '$.corrects')"
+    )
+
+
 def from_json(value: Any) -> dict[str, Any]:
     """Return a JSON column's object: PostgreSQL's driver parses it, SQLite's does not."""
     return dict(orjson.loads(value) if isinstance(value, str | bytes) else value)

@@ -27,12 +27,13 @@ from notifier.announcements import UNRELEASED, Announcement, announcement
 from notifier.audiences import Audience
 from notifier.audit.entry import Event
 from notifier.clock import from_instant
+from notifier.deliveries import OPEN
 from notifier.errors import BadInput, Refused
 from notifier.keys import Keys
-from notifier.precedence import WAITS
 from notifier.release import draft
 from notifier.rendering.moments import read_zone
 from notifier.settings import Organisation
+from notifier.standing import listed
 from notifier.store import Transaction
 from notifier.words import persons
 
@@ -148,10 +149,12 @@ async def _refuse_under_way(tx: Transaction, before: Announcement, kind: str) ->
     if kind != told.CORRECTION or before.state != "released":
         return
     waiting = await tx.scalar(
-        f"SELECT count(*) FROM delivery d WHERE d.announcement_id = :id AND {WAITS}", id=before.id
+        "SELECT count(*) FROM delivery d WHERE d.announcement_id = :id AND d.channel <> 'banner'"
+        f" AND d.state IN ({listed(OPEN)})",
+        id=before.id,
     )
     if waiting or before.plan.steps:
-        to_come = f"it waits for {persons(waiting)}" if waiting else "it has later steps"
+        to_come = f"it waits, or is in doubt, for {persons(waiting)}" if waiting else "it has later steps"
         raise Refused(
             f"{before.code} still goes out as it is: {to_come}",
             advice=f"`notifier announcements cancel {before.code} --operator HANDLE --reason …` stops the"

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from notifier import notices
 from notifier.acknowledgements import ACKNOWLEDGED, EXPOSED
+from notifier.announcements import corrects
 from notifier.channels.banner import content
 from notifier.channels.banner.notices import BannerEvent, BannerNotice, Reading
 from notifier.clock import from_instant
@@ -25,7 +26,6 @@ _log = structlog.get_logger(__name__)
 MOST = 20
 MOMENTS = tuple(f"{event}_at" for event in BannerEvent)
 """Columns of a reading."""
-_CORRECTS = {"sqlite": "json_extract(a.facts, '$.corrects')", "postgresql": "a.facts ->> 'corrects'"}
 # While an announcement is paused nobody new is told; who has seen it may read on.
 _OUT = (
     f"a.state = 'released' AND (d.state = '{State.DELIVERED}' OR (a.control = 'run'"
@@ -78,7 +78,7 @@ async def out(tx: Transaction, sub: str, *, reference: str = "") -> list[Out]:
     """
     rows = await tx.rows(
         "SELECT d.id AS delivery_id, d.state, d.reference, a.id AS announcement_id, a.code, a.revision,"
-        f" {_CORRECTS[tx.dialect]} AS corrects, m.id AS member_id, m.uid AS member, c.uid AS person,"
+        f" {corrects('a', tx.dialect)} AS corrects, m.id AS member_id, m.uid AS member, c.uid AS person,"
         " k.wrapped, n.digest, n.sealed, y.content AS dictionary, r.revision AS read_revision,"
         f" {', '.join(f'r.{name}' for name in MOMENTS)}, r.dismissals,"
         f" CASE WHEN {EXPOSED} AND NOT {ACKNOWLEDGED} THEN 1 ELSE 0 END AS doubtful"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from notifier.announcements import Announcement, announcement
+from notifier.announcements import Announcement, announcement, corrects
 from notifier.audit.actions import AuditAction
 from notifier.audit.entry import Event
 from notifier.errors import BadInput, Refused
@@ -73,6 +73,8 @@ async def offered(tx: Transaction, announcement_id: int, *, to: int | None = Non
     found: dict[str, int] = {}
     about = await announcement(tx, announcement_id)
     only = "" if to is None else f" AND {_THEIRS}"
+    if await _corrected_by(tx, about.code):
+        return found
     for channel in (one for one in CHANNELS if one in about.plan.channels):
         people = await tx.scalar(
             "SELECT count(*) FROM audience_member m JOIN customer c ON c.id = m.customer_id"
@@ -123,6 +125,12 @@ async def decide(tx: Transaction, code: str, channel: str, *, operator: str, rea
             if about.state == "released"
             else "Whom it did not reach is in the next top-up: `notifier incidents freeze`.",
         )
+    if correction := await _corrected_by(tx, about.code):
+        raise Refused(
+            f"{code} is corrected by {correction}: nobody is sent what was wrong",
+            advice="Whom it did not reach is in the next top-up, with what is known now:"
+            " `notifier incidents freeze`.",
+        )
     before = await tx.scalar(
         "SELECT count(DISTINCT occasion) FROM delivery WHERE announcement_id = :id AND step = :step",
         id=about.id,
@@ -142,3 +150,15 @@ async def decide(tx: Transaction, code: str, channel: str, *, operator: str, rea
         )
     )
     return about.id, occasion
+
+
+async def _corrected_by(tx: Transaction, code: str) -> str:
+    """Return the announcement that corrects another one; empty where none stands."""
+    return str(
+        await tx.scalar(
+            f"SELECT min(k.code) FROM announcement k WHERE {corrects('k', tx.dialect)} = :code"
+            " AND k.state <> 'cancelled'",
+            code=code,
+        )
+        or ""
+    )

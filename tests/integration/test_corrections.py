@@ -23,7 +23,10 @@ from notifier.audiences import Audience
 from notifier.audit.entry import Event
 from notifier.audit.high_water import HighWater
 from notifier.audit.verify import verify
+from notifier.channels import Outcome, OutcomeKind
+from notifier.customers.correcting import correct
 from notifier.errors import BadInput, Refused
+from notifier.escalation.resend import decide, offered_to
 from notifier.keys import Keys
 from notifier.store import Store
 from notifier.testing import FakeClock
@@ -126,11 +129,37 @@ async def test_what_still_goes_out_is_not_corrected(
     code = await made.announced()
     with pytest.raises(Refused, match="still goes out"):
         await made.again(code)
+    made.sent[-1].email.answer("a@mail.test", Outcome(OutcomeKind.UNKNOWN, reason="no-answer"))
+    await made.send()
+    with pytest.raises(Refused, match="in doubt, for 1 person"):
+        await made.again(code)
+    made.sent[-1].email.answer("a@mail.test", Outcome(OutcomeKind.ACCEPTED))
+    clock.advance(hours=1)
     await made.send()
     correction = await made.again(code)
     with pytest.raises(Refused, match="nobody has got it"):
         await made.again(correction.announcement)
     assert (await entries(store, "incident:correction:drafted"))[0]["corrects"] == code
+
+
+async def test_what_was_wrong_is_not_sent_again(
+    store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Whose address is corrected after the correction gets what is known now, by the next freeze."""
+    people = [person("a", "a@mail.test", locale="en"), person("b", "b@mail.test", locale="en")]
+    made = await case(store, keys, clock, tmp_path, people)
+    code = await made.announced()
+    await made.send(dead=["b@mail.test"])
+    correction = await made.again(code)
+    async with store.begin() as tx:
+        done = await correct(tx, keys, "b", {"email": "bb@example.com"}, learned="call", actor="alice")
+        assert await offered_to(tx, done.customer) == []
+        with pytest.raises(Refused, match=f"corrected by {correction.announcement}"):
+            await decide(tx, code, "email", operator="alice", reason="corrected")
+    assert list(await members(store, (await _freeze(made)).code)) == ["b"]
+    await made.cancelled(correction.announcement)
+    async with store.begin() as tx:
+        await decide(tx, code, "email", operator="alice", reason="it was right")
 
 
 async def test_what_came_back_is_corrected_at_the_new_address(
