@@ -84,12 +84,12 @@ class House:
     async def approve(self, digest: str, operator: str = "ben", alone: str = "") -> Notice:
         """Approve as somebody else."""
         async with self.store.begin() as tx:
-            return await (await self.desk(tx, operator)).approve(digest, alone_reason=alone)
+            return await (await self.desk(tx, operator)).approve(self.keys, digest, alone_reason=alone)
 
     async def publish(self, operator: str = "alice") -> Notice:
         """Publish what is approved."""
         async with self.store.begin() as tx:
-            return await (await self.desk(tx, operator)).publish()
+            return await (await self.desk(tx, operator)).publish(self.keys)
 
     async def withdraw(self, reason: str = "it names the wrong server") -> list[Notice]:
         """Withdraw what is public."""

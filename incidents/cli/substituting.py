@@ -151,7 +151,7 @@ def approve(
 ) -> None:
     """Sign exactly its pages and press texts. Nobody approves what they wrote."""
     app_ = application(context)
-    made = _act(app_, code, operator, lambda desk: desk.approve(digest, alone_reason=alone))
+    made = _act(app_, code, operator, lambda desk: desk.approve(app_.load_keys(), digest, alone_reason=alone))
     app_.show(
         _brief(made),
         lambda: out.print(
@@ -166,7 +166,7 @@ def approve(
 def publish(context: typer.Context, code: Code, operator: Who) -> None:
     """Let it be public from its first day on."""
     app_ = application(context)
-    made = _act(app_, code, operator, lambda desk: desk.publish())
+    made = _act(app_, code, operator, lambda desk: desk.publish(app_.load_keys()))
     app_.show(
         _brief(made),
         lambda: out.print(

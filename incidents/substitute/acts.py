@@ -104,10 +104,11 @@ class Desk:
         )
         return notices.read(row)
 
-    async def approve(self, digest: str, *, alone_reason: str = "") -> Notice:
+    async def approve(self, keys: Keys, digest: str, *, alone_reason: str = "") -> Notice:
         """Sign exactly the pages that ``digest`` (its first 12 or more characters) names.
 
-        Nobody who wrote in them can, except alone with a reason where the configuration allows it.
+        Nobody who wrote in them can, except alone with a reason where the configuration allows it. Somebody
+        they name may have come to be affected since they were drafted: that is looked for anew.
         """
         tx, incident = self.tx, self.incident
         self._require_open("nothing is approved")
@@ -132,6 +133,7 @@ class Desk:
         )
         if changed := await self.changed(now):
             raise Refused(changed, advice=_ANEW.format(code=incident.code))
+        await refuse_names(tx, keys, incident, now.facts)
         moment = tx.now_us()
         expires = moment + int(timedelta(hours=self.settings.approval.valid_hours).total_seconds() * _SECOND)
         extra: Mapping[str, Any] = (
@@ -153,10 +155,10 @@ class Desk:
             approved_event=event,
         )
 
-    async def publish(self) -> Notice:
+    async def publish(self, keys: Keys) -> Notice:
         """Let it be public from its first day on, or from the end of the countdown if that is later.
 
-        Whatever changed since the approval makes that void.
+        Whatever changed since the approval makes that void, and nobody who is affected by now may be named.
         """
         tx, incident = self.tx, self.incident
         self._require_open("nothing is published")
@@ -167,6 +169,7 @@ class Desk:
             )
         if problem := await self.problem(now):
             raise Refused(problem, advice=_ANEW.format(code=incident.code))
+        await refuse_names(tx, keys, incident, now.facts)
         moment = tx.now_us()
         rules = self.settings.approval
         countdown = rules.alone_countdown_seconds if now.alone else rules.countdown_seconds

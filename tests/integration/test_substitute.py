@@ -20,7 +20,7 @@ from notifier.keys import Keys
 from notifier.settings import ApprovalSettings
 from notifier.store import Store
 from notifier.testing import FakeClock
-from tests.affected import affect, entries
+from tests.affected import add, affect, entries, person
 from tests.substitute import RECORD, House, house, settings
 
 
@@ -64,6 +64,19 @@ async def test_a_press_text_has_the_address_and_no_person(here: House) -> None:
     assert "People affected" not in text
     counted = await here.draft(count=True)
     assert "People affected, as far as we know today: 3." in (await _texts(here, counted.id, PRESS))["en"]
+
+
+@pytest.mark.parametrize("approved", [False, True])
+async def test_who_is_affected_since_it_was_drafted_is_not_named(here: House, *, approved: bool) -> None:
+    """It is neither approved nor published, though its pages would be the same."""
+    await add(here.store, here.keys, [person("n", "n@example.com", name="Olga Server")])
+    await _revised(here, "an old server", "the desk of Olga Server")
+    made = await here.draft()
+    if approved:
+        await here.approve(made.digest)
+    await affect(here.store, here.incident, "number = n")
+    with pytest.raises(Refused, match="en what_happened 1"):
+        await (here.publish() if approved else here.approve(made.digest))
 
 
 async def test_who_wrote_it_does_not_approve_it(here: House) -> None:
