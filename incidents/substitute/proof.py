@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from incidents.actions import IncidentAction
 from incidents.substitute.looking import Look, Seen, look
@@ -69,8 +70,11 @@ class Prover:
             self._failed[key] = 0 if good else self._failed.get(key, 0) + 1
             missing += not good
             if good or self._failed[key] >= _TIMES:
-                async with self._store.begin() as tx:
-                    await self._record(tx, one, seen, good=good)
+                try:
+                    async with self._store.begin() as tx:
+                        await self._record(tx, one, seen, good=good)
+                except IntegrityError:  # Another worker has just put the same on record.
+                    continue
                 note = log.info if good else log.error
                 what = "a public notice was seen" if good else "a public notice is not served as approved"
                 note(what, incident=one.incident, locale=one.locale, status=seen.status)

@@ -27,6 +27,7 @@ from notifier.store import Store
 from notifier.testing import FakeClock
 from notifier.web.app import build
 from tests.affected import entries
+from tests.conftest import ORIGIN
 from tests.integration.test_audit_verify import damage
 from tests.logs import Log
 from tests.substitute import House, house
@@ -148,6 +149,30 @@ async def test_each_day_is_proven_once_in_each_language(here: House, clock: Fake
     assert len(seen) == 8
     assert {("end", "en"), ("end", "ar")} < seen
     assert unseen_days(made, [day for day, _ in seen], made.until_at) == []
+
+
+async def test_workers_that_look_at_once_prove_it_once(here: House, store_url: str, clock: FakeClock) -> None:
+    """Neither is stopped by the other, and each goes on with the next page."""
+    made = await here.public()
+    clock.advance(minutes=1)
+    async with here.store.read() as tx:
+        bodies = await pages(tx, made.id, PAGE)
+    both, looked = asyncio.Barrier(2), []
+
+    async def see(address: str) -> Seen:
+        looked.append(locale := address.rpartition("/")[2])
+        if locale == "ar":
+            await both.wait()
+        return Seen(200, page_digest(bodies[locale]))
+
+    other = Store.open(store_url, origin=ORIGIN, clock=clock, load_keys=lambda: here.keys)
+    try:
+        rounds = (Prover(store, str, see).round() for store in (here.store, other))
+        assert await asyncio.gather(*rounds) == [0, 0]
+    finally:
+        await other.close()
+    assert sorted(looked) == ["ar", "ar", "en", "en"]
+    assert sorted(one["locale"] for one in await entries(here.store, "substitute:served")) == ["ar", "en"]
 
 
 async def test_a_page_that_is_not_as_approved_is_on_record_and_alerts(here: House, clock: FakeClock) -> None:
