@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -68,12 +69,12 @@ def name_columns(cells: Sequence[str], file: str) -> tuple[str, ...]:
         raise BadInput(
             f"{file} does not begin with column names", advice="Put a row of names above the customers."
         )
-    made: list[str] = []
+    made: dict[str, None] = {}
+    repeated: Counter[str] = Counter()
     for place, name in enumerate(names, 1):
-        wanted = name or f"column {place}"
-        unique, count = wanted, 1
+        unique = wanted = name or f"column {place}"
         while unique in made:
-            count += 1
-            unique = f"{wanted} ({count})"
-        made.append(unique)
+            repeated[wanted] += 1
+            unique = f"{wanted} ({repeated[wanted] + 1})"
+        made[unique] = None
     return tuple(made)
