@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,8 @@ FOR_MANY = 300
 MOST = 500_000
 """What one archive holds."""
 _TOGETHER = 500
+_ASK_EVERY = 2.0
+"""Seconds after which somebody who sets pages looks whether they are still wanted."""
 
 
 class AsItStands:
@@ -109,15 +112,18 @@ class PrintRun:
         self._ended = 0
         self._outcomes = Outcomes(name)
         self._publishing = False
+        self._asked = 0.0
 
     async def run(self, path: Path, *, most: int = MOST, processes: int | None = None) -> Run:
         """Print up to ``most`` letters into ``path``; on return all is on record, what waits is given back.
 
         ``processes`` set the pages, 0 for this one alone; ``None`` chooses. Raises ``Refused`` where nothing
-        waits or the archive cannot be written (then nothing of it is left, and every letter waits as before),
+        waits, the archive cannot be written, or the announcement is stopped before it is there (then nothing
+        of it is left, and every letter waits as before, or is cancelled with the announcement);
         ``LostLease`` where the right to these letters was lost.
         """
         require_new(path)
+        self._loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         keeper = asyncio.create_task(self._leases.renewing(stop))
         batch: Batch | None = None
@@ -221,11 +227,30 @@ class PrintRun:
 
     def _before(self) -> None:
         self._leases.require()
+        self._require_wanted()
         self._publishing = True
+
+    def _require_wanted(self) -> None:
+        """Raise where the announcement was paused or cancelled: what is not printed yet no longer is."""
+        self._asked = time.monotonic()
+        asked = asyncio.run_coroutine_threadsafe(self._control(), self._loop)
+        if (control := asked.result(self._settings.lease_seconds)) != "run":
+            raise Refused(
+                f"no letter was printed: {self._about.code} was stopped meanwhile",
+                advice="The letters are cancelled with it."
+                if control == "cancel"
+                else "They wait: `notifier announcements resume` lets it go on, then run it again.",
+            )
+
+    async def _control(self) -> str:
+        async with self._store.read() as tx:
+            return await batches.control_of(tx, self._opened[0].lease)
 
     def _letters(self) -> Iterator[Letter]:
         for opened in self._opened:
             self._leases.require()
+            if time.monotonic() - self._asked > _ASK_EVERY:
+                self._require_wanted()
             one = opened.one
             try:
                 letter = Kept.read(one.content).letter(

@@ -12,7 +12,7 @@ import pytest
 
 from notifier.channels.letter import Letter, LetterRenderer, Made, Sender
 from notifier.customers.values import PostalAddress
-from notifier.engine import batches, recovery
+from notifier.engine import batches, control, recovery
 from notifier.errors import Conflict, LostLease, Refused
 from notifier.keys import Keys
 from notifier.settings import SendingSettings
@@ -211,6 +211,35 @@ async def test_a_lost_lease_publishes_nothing(made: Journey, tmp_path: Path) -> 
     made.clock.advance(seconds=61)
     assert (await printed(made, tmp_path / "next.zip")).batch.totals.letters == 3
     assert [one[:2] for one in await attempts(made)] == [(1, "unknown")] * 3 + [(2, "accepted")] * 3
+
+
+@pytest.mark.parametrize(("act", "left"), [("cancel", "cancelled"), ("pause", "deferred")])
+async def test_what_is_stopped_while_its_pages_are_set_is_not_printed(
+    made: Journey, tmp_path: Path, act: str, left: str
+) -> None:
+    """There is no archive with the wrong words; a pause costs nobody the letter."""
+    begun, gone = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        assert gone.wait(30)
+
+    async def stop() -> None:
+        await asyncio.to_thread(begun.wait, 30)
+        async with made.store.begin() as tx:
+            code = await tx.scalar("SELECT code FROM announcement")
+            await getattr(control, act)(tx, code, operator="alice", reason="wrong day")
+        gone.set()
+
+    stopping = asyncio.create_task(stop())
+    with pytest.raises(Refused, match="stopped meanwhile"):
+        await printed(made, tmp_path / "batch.zip", renderer=Meddling(wait))
+    await stopping
+    assert not list(tmp_path.glob("*.zip*"))
+    if act == "cancel":
+        async with made.store.begin() as tx:
+            await control.cancel_rest(tx, made.id)
+    assert await states(made) == [left] * 3
 
 
 async def test_a_worker_that_starts_leaves_what_is_being_printed(made: Journey) -> None:
