@@ -259,6 +259,34 @@ async def test_a_store_that_fails_is_said_and_nothing_is_claimed(
     assert "nothing was recorded" in answer.text
 
 
+async def test_a_store_that_cannot_be_read_is_said_in_plain_words(
+    told: Journey, visitor: Visitor, store: Store
+) -> None:
+    """Whoever opens the link is asked to open it again; an error's text, with the reference, is no log line."""
+    path = await path_of(told, ANNA)
+    async with store.begin() as tx:
+        await tx.housekeep("ALTER TABLE notice_dictionary RENAME TO elsewhere")
+    with capture_logs() as logs:
+        answer = await visitor.get(path, accept_language="en")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert "open the link again in a minute" in answer.text
+    assert "nothing was recorded" not in answer.text
+    assert await reference_of(told, ANNA) not in str(logs)
+
+
+async def test_what_was_recorded_is_not_said_to_be_lost(
+    told: Journey, visitor: Visitor, store: Store
+) -> None:
+    """Where the notice cannot be shown after its button was pressed, the word was taken all the same."""
+    path = await path_of(told, ANNA)
+    async with store.begin() as tx:
+        await tx.housekeep("ALTER TABLE notice_dictionary RENAME TO elsewhere")
+    answer = await press(visitor, path)
+    assert answer.status_code == 503
+    assert "nothing was recorded" not in answer.text
+    assert await acknowledged(told, ANNA)
+
+
 async def test_neither_token_nor_person_is_logged(told: Journey, visitor: Visitor) -> None:
     """The access log has the route alone."""
     path = await path_of(told, ANNA)

@@ -47,7 +47,9 @@ class NoticePages:
         )
 
     def nothing(self, locale: str, *, state: str = "none", wait: int = 0) -> bytes:
-        """Return the page for ``none`` (no link of ours), ``slow-down`` or ``trouble`` (try again)."""
+        """Return the page for ``none`` (no link of ours), ``slow-down``, ``unread`` (the notice cannot be
+        fetched just now) or ``trouble`` (nor that it was read be put on record).
+        """
         return self._render(locale, state=state, wait=wait, told=None, contact=[])
 
     def _render(self, locale: str, **shown: Any) -> bytes:

@@ -6,7 +6,7 @@ not right, whatever is wrong with it, gets one and the same answer, after the sa
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
 import structlog
@@ -32,6 +32,7 @@ _ANSWER_TIME = timedelta(milliseconds=250)
 """A right token and a wrong one take the same time to the eye of whoever watches the line."""
 _NO_REFERENCE = ""
 _TROUBLE_WAIT = 60
+_TROUBLE = (StoreError, SQLAlchemyError, OSError)
 
 
 def add_notice_pages(app: FastAPI, settings: Settings, store: Store, keys: Keys, pages: Pages) -> None:
@@ -56,11 +57,7 @@ class _Door:
         """Show a notice. Nothing is put on record: whoever fetches it need not be a person."""
         if wait := self._wait(request):
             return self._slow_down(request, wait)
-        answer_at = self._store.clock.now() + _ANSWER_TIME
-        told = await self._find(token)
-        answer = self._answer(request, told)
-        await self._store.clock.sleep_until(answer_at)
-        return answer
+        return await self._shown(request, token, self._store.clock.now() + _ANSWER_TIME)
 
     async def read(self, request: Request, token: str) -> Response:
         """Put on record that a notice was read, where its button was pressed, and show it."""
@@ -68,15 +65,23 @@ class _Door:
             return self._slow_down(request, wait)
         pressed = await _pressed(request)
         answer_at = self._store.clock.now() + _ANSWER_TIME
-        reference = read_token(self._keys, token) or _NO_REFERENCE
+        if pressed:
+            try:
+                await self._acknowledge(read_token(self._keys, token) or _NO_REFERENCE)
+            except _TROUBLE as error:
+                # Without its text: a statement's values stand in it.
+                _log.warning("web.acknowledgement_failed", error=type(error).__name__)
+                return self._trouble(request, "trouble")
+        return await self._shown(request, token, answer_at, pressed=pressed)
+
+    async def _shown(
+        self, request: Request, token: str, answer_at: datetime, *, pressed: bool = False
+    ) -> Response:
         try:
-            if pressed:
-                await self._acknowledge(reference)
             told = await self._find(token)
-        except (StoreError, SQLAlchemyError) as error:
-            # Without its text: a statement's values stand in it.
-            _log.warning("web.acknowledgement_failed", error=type(error).__name__)
-            return self._trouble(request)
+        except _TROUBLE as error:
+            _log.warning("web.notice_unread", error=type(error).__name__)
+            return self._trouble(request, "unread")
         answer = self._answer(request, told, pressed=pressed)
         await self._store.clock.sleep_until(answer_at)
         return answer
@@ -103,9 +108,9 @@ class _Door:
         locale = self._locale(request, None)
         return _html(self._pages.nothing(locale, state="slow-down", wait=wait), locale, 429, wait)
 
-    def _trouble(self, request: Request) -> Response:
+    def _trouble(self, request: Request, state: str) -> Response:
         locale = self._locale(request, None)
-        return _html(self._pages.nothing(locale, state="trouble"), locale, 503, _TROUBLE_WAIT)
+        return _html(self._pages.nothing(locale, state=state), locale, 503, _TROUBLE_WAIT)
 
     def _wait(self, request: Request) -> int:
         return self._limiter.wait(request.client.host if request.client else "")
