@@ -264,6 +264,19 @@ async def test_several_notices_stand_one_after_the_other(host: Hosting, opened: 
     assert "dismissed" in host.desk.events("A")
 
 
+async def test_nothing_is_offered_that_is_refused(host: Hosting, opened: Opener) -> None:
+    """An important notice can be closed once it is opened, but not where others may sign in as its reader."""
+    host.desk.give("A", notice("N-1", severity="important", doubtful=True))
+    page = await opened()
+    await button(page, READ).click()
+    await expect(button(page, CONFIRM)).to_be_visible()
+    assert await button(page, "Close").count() == 0
+    host.desk.give("A", notice("N-1", severity="important"))
+    await page.reload()
+    await button(page, READ).click()
+    await expect(button(page, "Close")).to_be_visible()
+
+
 async def test_text_of_a_notice_is_never_markup(host: Hosting, opened: Opener) -> None:
     """Whatever stands in it is shown as it is written."""
     wild = "<img src=x onerror=alert(1)> & <b>bold</b>"

@@ -391,3 +391,14 @@ async def test_a_corrected_revision_is_shown_again(site: Site) -> None:
     site.desk.give("A", replace(site.desk.accounts["A"][0], revision=2))
     (found,) = (await site.get("notices", token)).json()["notices"]
     assert (found["revision"], found["state"], found["may"]) == (2, {}, ["opened", "snoozed"])
+
+
+@pytest.mark.parametrize("severity", ["important", "info"])
+async def test_the_fragment_offers_nothing_that_is_refused(site: Site, severity: str) -> None:
+    """Where others may sign in as the reader, nobody closes a notice: there is no button for it."""
+    given = notice("N-1", severity=severity)
+    for doubtful, offered in ((False, True), (True, False)):
+        site.desk.give("A", replace(given, doubtful=doubtful))
+        page = (await site.get("fragment", site.token())).text
+        assert ('value="dismissed"' in page) is offered
+        assert 'value="acknowledged"' in page

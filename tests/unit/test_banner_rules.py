@@ -167,3 +167,11 @@ def test_who_signed_in_lately_from_no_strange_place_is_vouched_for(
     """An hour at most; and a host that asserts nothing vouches for nobody."""
     assert vouched(START - timedelta(minutes=minutes), customary, START) is vouches
     assert not vouched(None, customary, START)
+
+
+@pytest.mark.parametrize("severity", ["critical", "important", "info"])
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_what_may_be_done_after_opening_is_known_before_it(severity: str, doubtful: bool) -> None:
+    """So that nobody is offered what is refused then."""
+    given = notice(severity=severity, doubtful=doubtful)
+    assert standing(given, START).may_opened == standing(after(given, OPENED), START).may

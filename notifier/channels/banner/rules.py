@@ -46,6 +46,8 @@ class Standing:
 
     form: Form
     may: frozenset[BannerEvent]
+    may_opened: frozenset[BannerEvent] = frozenset()
+    """What they may do once they have opened it."""
 
 
 def vouched(authenticated_at: datetime | None, customary_place: bool | None, at: datetime) -> bool:
@@ -63,15 +65,22 @@ def standing(notice: BannerNotice, now: datetime) -> Standing:
     closed = reading.acknowledged_at is not None or _dismissed(notice, reading, now)
     if closed and not notice.doubtful:
         return Standing(Form.HIDDEN, frozenset())
+    form = Form.SLIM if _snoozed(reading, now) else Form.FULL
+    opened = _open_to(notice, opened=True)
+    return Standing(form, opened if reading.opened_at else _open_to(notice, opened=False), opened)
+
+
+def _open_to(notice: BannerNotice, *, opened: bool) -> frozenset[BannerEvent]:
+    """Return what a reader may do with a notice that is shown, according to whether they have opened it."""
     may = {BannerEvent.OPENED}
-    if reading.opened_at is not None:
+    if opened:
         may.add(BannerEvent.ACKNOWLEDGED)
-    seen_enough = notice.severity == "info" or reading.opened_at is not None
+    seen_enough = notice.severity == "info" or opened
     if seen_enough and notice.severity != "critical" and not notice.doubtful:
         may.add(BannerEvent.DISMISSED)
-    if notice.severity == "critical" and reading.snoozed_at is None:
+    if notice.severity == "critical" and notice.current.snoozed_at is None:
         may.add(BannerEvent.SNOOZED)
-    return Standing(Form.SLIM if _snoozed(reading, now) else Form.FULL, frozenset(may))
+    return frozenset(may)
 
 
 def record(notice: BannerNotice, event: BannerEvent, at: datetime) -> Reading | None:

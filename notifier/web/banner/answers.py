@@ -73,6 +73,7 @@ def _notice(card: Card, words: Words) -> dict[str, Any]:
         "form": standing.form,
         "state": {event: _written(at) for event, at in moments.items() if at},
         "may": sorted(standing.may),
+        "may_opened": sorted(standing.may_opened),
         "sign_in_first": card.sign_in_first,
     }
 

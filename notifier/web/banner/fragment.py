@@ -24,6 +24,7 @@ class Card:
     notice: BannerNotice
     form: str
     may: frozenset[str]
+    may_opened: frozenset[str]
     direction: str
     effective: str
     sign_in_first: bool
@@ -51,6 +52,7 @@ class Fragments:
                 one.notice,
                 one.standing.form,
                 frozenset(one.standing.may),
+                frozenset(one.standing.may_opened),
                 direction(one.notice.locale),
                 words.effective(one.notice.effective_at),
                 one.sign_in_first,

@@ -236,8 +236,7 @@ class NoticeBanner extends HTMLElement {
     if (act === "open") {
       this.unfolded = !this.unfolded;
       if (this.unfolded) {
-        if (notice.severity !== "info" && !notice.may.includes("acknowledged")) notice.may.push("acknowledged");
-        if (notice.severity === "important" && !notice.may.includes("dismissed")) notice.may.push("dismissed");
+        notice.may = notice.may_opened;
         this.tell("opened", notice);
         this.feed.report(notice, "opened", true);
       }
