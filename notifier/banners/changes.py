@@ -38,9 +38,11 @@ class _Listener:
 class _Seen:
     """What the store had at one look."""
 
-    deliveries: int
-    newest: int
-    """The highest id of an event."""
+    newest_delivery: int
+    """The highest id of one, on any channel."""
+    banners: frozenset[int]
+    """Deliveries of banners among the newest."""
+    newest_event: int
     events: frozenset[int]
     announcements: frozenset[tuple[int, str, str]]
 
@@ -103,9 +105,10 @@ class Changes:
 
     async def _concerned(self, tx: Transaction, seen: _Seen, now: _Seen) -> set[str]:
         """Return who of those that listen may have something new."""
+        made = now.banners - seen.banners
         events = now.events - seen.events
         changed = {one[0] for one in now.announcements ^ seen.announcements}
-        if not (events or changed or now.deliveries > seen.deliveries):
+        if not (made or events or changed):
             return set()
         who = tx.recordset("subs", "v", sub="text")
         part = (
@@ -114,12 +117,13 @@ class Changes:
             " AND d.channel = 'banner'"
         )
         rows = await tx.rows(
-            f"{part} WHERE d.id > :made OR d.announcement_id IN"
+            f"{part} WHERE d.id IN (SELECT x.id FROM {tx.recordset('made', 'x', id='bigint')})"
+            " OR d.announcement_id IN"
             f" (SELECT x.id FROM {tx.recordset('changed', 'x', id='bigint')})"
             f" UNION {part} JOIN banner_event e ON e.delivery_id = d.id WHERE e.id IN"
             f" (SELECT x.id FROM {tx.recordset('events', 'x', id='bigint')})",
             subs=orjson.dumps([{"sub": one} for one in list(self._listeners)]).decode(),
-            made=seen.deliveries,
+            made=_ids(made),
             changed=_ids(changed),
             events=_ids(events),
         )
@@ -127,16 +131,23 @@ class Changes:
 
 
 async def _look(tx: Transaction, before: _Seen | None) -> _Seen:
-    deliveries = await tx.scalar("SELECT max(id) FROM delivery")
-    newest = await tx.scalar("SELECT max(id) FROM banner_event") or 0
-    after = (newest if before is None else before.newest) - _OVERLAP
-    events = await tx.rows("SELECT id FROM banner_event WHERE id > :after", after=after)
+    delivery = int(await tx.scalar("SELECT max(id) FROM delivery") or 0)
+    banners = await tx.rows(
+        "SELECT id FROM delivery WHERE id > :after AND channel = 'banner'",
+        after=(before.newest_delivery if before else delivery) - _OVERLAP,
+    )
+    event = int(await tx.scalar("SELECT max(id) FROM banner_event") or 0)
+    events = await tx.rows(
+        "SELECT id FROM banner_event WHERE id > :after",
+        after=(before.newest_event if before else event) - _OVERLAP,
+    )
     announcements = await tx.rows(
         "SELECT id, state, control FROM announcement WHERE steps > 0 AND released_at IS NOT NULL"
     )
     return _Seen(
-        int(deliveries or 0),
-        int(newest),
+        delivery,
+        frozenset(row.id for row in banners),
+        event,
         frozenset(row.id for row in events),
         frozenset((row.id, row.state, row.control) for row in announcements),
     )

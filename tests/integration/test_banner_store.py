@@ -225,6 +225,46 @@ async def test_pages_hear_of_what_concerns_them(out: Shown) -> None:
         his.cancel()
 
 
+async def test_a_page_hears_of_a_notice_whose_transaction_ended_after_later_ones(out: Shown) -> None:
+    """Ids are given out before the end of a transaction, so the lower one may come second."""
+    store = out.journey.store
+    if store.dialect == "sqlite":
+        return  # One writer: they end in their order.
+    changes = Changes(store, every=timedelta(milliseconds=5))
+    hers = asyncio.ensure_future(anext(changes.of(out.sub(ANNA))))
+    try:
+        await _looks(changes, 1)
+        async with store.begin() as slow:
+            await slow.housekeep(
+                _ANOTHER, {"occasion": "slow", "customer": out.journey.audience.subjects[ANNA.email]}
+            )
+            async with store.begin() as quick:
+                await quick.housekeep(
+                    _ANOTHER, {"occasion": "quick", "customer": out.journey.audience.subjects[BRUNO.email]}
+                )
+            await _looks(changes, 3)
+            assert not hers.done()
+        await asyncio.wait_for(hers, 30)
+    finally:
+        hers.cancel()
+
+
+_ANOTHER = (
+    "INSERT INTO delivery (reference, announcement_id, member_id, customer_id, contact_point_id, channel, step,"
+    " occasion, notice_id, batch_id, state, attempts, due_at, claim_token, changed_at)"
+    " SELECT CAST(:occasion AS text), announcement_id, member_id, customer_id, contact_point_id, channel, step,"
+    " CAST(:occasion AS text), notice_id, batch_id, state, attempts, due_at, claim_token, changed_at"
+    " FROM delivery WHERE channel = 'banner' AND customer_id = :customer"
+)
+
+
+async def _looks(changes: Changes, more: int) -> None:
+    """Wait for looks at the store."""
+    until = changes.looks + more
+    while changes.looks < until:
+        await asyncio.sleep(0.001)
+
+
 async def test_a_seen_banner_ends_the_plan_and_an_unseen_one_holds_nothing_up(
     store: Store, keys: Keys, clock: FakeClock, tmp_path: Path
 ) -> None:
