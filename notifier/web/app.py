@@ -8,34 +8,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import timedelta
-from urllib.parse import parse_qs
 
+import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from notifier.audit.published import published
 from notifier.banners import StoreBanners
 from notifier.channels.banner.token import Tokens
 from notifier.keys import Keys
-from notifier.references import read_reference
 from notifier.settings import Settings
 from notifier.store import Store
 from notifier.web.banner import add_banner_routes
 from notifier.web.banner.stream import Streams
-from notifier.web.body import bounded
-from notifier.web.current import Also, CurrentAnnouncements
-from notifier.web.health import WorkerState, look
-from notifier.web.limits import Limiter
+from notifier.web.checking import LATER, add_check_page
+from notifier.web.current import Also
+from notifier.web.health import TROUBLE, WorkerState, look
 from notifier.web.notices.routes import add_notice_pages
 from notifier.web.pages import Pages
 from notifier.web.protection import Protection, policy
-from notifier.web.references import Genuine, find
 
-_LONGEST_FORM = 2048
-# Yes and no take the same time to the eye of whoever watches the line.
-_ANSWER_TIME = timedelta(milliseconds=250)
+_log = structlog.get_logger(__name__)
 
 
 def build(
@@ -54,11 +48,13 @@ def build(
     app = FastAPI(title="notifier", docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.organisation, drill=settings.drill)
     _add_machine_routes(app, store, worker)
-    _add_check_page(app, settings, store, keys, pages, also=also)
+    add_check_page(app, settings, store, keys, pages, also=also)
     add_notice_pages(app, settings, store, keys, pages)
     if settings.banner.keys:
         _add_banner(app, settings, store, keys, stop)
     app.add_exception_handler(HTTPException, _plainly)
+    for trouble in TROUBLE:
+        app.add_exception_handler(trouble, _later)
     app.add_middleware(Protection, content_policy=policy([pages.style_hash]), clock=store.clock)
     return app
 
@@ -97,61 +93,10 @@ def _add_banner(
     )
 
 
-def _add_check_page(
-    app: FastAPI, settings: Settings, store: Store, keys: Keys, pages: Pages, *, also: Also | None
-) -> None:
-    current = CurrentAnnouncements(store, settings.organisation.default_locale, also)
-    limiter = Limiter(store.clock, settings.web.checks_per_minute)
-
-    def locale_of(request: Request) -> str:
-        wanted = request.query_params.get("lang", "")[:35]
-        return pages.choose_locale(wanted, request.headers.get("accept-language", ""))
-
-    def html(body: bytes, locale: str, status: int = 200, wait: int = 0) -> Response:
-        headers = {"Content-Language": locale, "Vary": "Accept-Language"}
-        if wait:
-            headers["Retry-After"] = str(wait)
-        return Response(body, status, headers, "text/html; charset=utf-8")
-
-    @app.api_route("/", methods=["GET", "HEAD"])
-    async def front() -> Response:
-        """Lead to the check page whoever typed the host alone."""
-        return RedirectResponse("/check", 303)
-
-    @app.api_route("/check", methods=["GET", "HEAD"])
-    async def ask(request: Request) -> Response:
-        """Show the form and what is out now."""
-        locale = locale_of(request)
-        return html(pages.render(locale, await current.listed(locale)), locale)
-
-    @app.post("/check")
-    async def answer(request: Request) -> Response:
-        """Say whether a notice with the typed reference is ours. The reference is in no URL and no log."""
-        locale = locale_of(request)
-        listed = await current.listed(locale)
-        if wait := limiter.wait(request.client.host if request.client else ""):
-            return html(pages.render(locale, listed, verdict="slow-down", wait=wait), locale, 429, wait)
-        answer_at = store.clock.now() + _ANSWER_TIME
-        reference = read_reference(await _typed(request))
-        genuine: Genuine | None = None
-        verdict = "malformed"
-        if reference is not None:
-            genuine = await find(store, keys, reference)
-            verdict = "yes" if genuine else "no"
-        body = pages.render(locale, listed, verdict=verdict, genuine=genuine)
-        await store.clock.sleep_until(answer_at)
-        return html(body, locale)
-
-
-async def _typed(request: Request) -> str:
-    """Return the form's one field; a body that is no form has an empty one."""
-    body = await bounded(request, _LONGEST_FORM, "The form is too long.")
-    text = body.decode("utf-8", "replace")
-    try:
-        fields = parse_qs(text, max_num_fields=5, encoding="utf-8", errors="replace")
-    except ValueError:
-        raise HTTPException(400, "The form has too many fields.") from None
-    return fields.get("reference", [""])[0]
+async def _later(_request: Request, error: Exception) -> Response:
+    """Answer trouble of the store: it is no fault of whoever asks."""
+    _log.warning("web.store", error=type(error).__name__)
+    return PlainTextResponse("Please try again in a minute.\n", 503, {"Retry-After": str(LATER)})
 
 
 async def _plainly(_request: Request, error: Exception) -> Response:

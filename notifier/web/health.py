@@ -9,9 +9,11 @@ from typing import Literal
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.clock import to_instant
-from notifier.errors import NotifierError
+from notifier.errors import NotifierError, StoreError
 from notifier.store import Store
 
+TROUBLE = (StoreError, SQLAlchemyError, OSError)
+"""What a store raises that cannot be read or written just now. Its text may hold personal data."""
 LONGEST_WAIT = 60
 """Seconds an audit entry may wait for its place in the log before somebody must look."""
 

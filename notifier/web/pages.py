@@ -57,20 +57,23 @@ class Pages:
     def render(
         self,
         locale: str,
-        current: Sequence[Current],
+        current: Sequence[Current] | None,
         *,
         verdict: str = "",
         genuine: Genuine | None = None,
         wait: int = 0,
     ) -> bytes:
-        """Return the page. ``verdict`` is "", ``yes``, ``no``, ``malformed`` or ``slow-down``.
+        """Return the page. ``verdict`` is "", ``yes``, ``no``, ``malformed``, ``slow-down`` or ``later`` (it
+        cannot be looked up just now). ``current`` is ``None`` where that cannot be said.
 
         Its length is rounded up, so that an answer cannot be told from its size on the way.
         """
         calendar = Calendar(locale, read_zone(self._organisation.time_zone))
         html = self._page.render(
             self.common(locale),
-            current=[(one.subject, calendar.day(one.since), one.channel, one.path) for one in current],
+            current=None
+            if current is None
+            else [(one.subject, calendar.day(one.since), one.channel, one.path) for one in current],
             verdict=verdict,
             genuine=genuine,
             day=calendar.day(genuine.day) if genuine else "",

@@ -88,6 +88,23 @@ async def reference(store: Store, keys: Keys, clock: FakeClock) -> str:
     return str(first)
 
 
+async def test_a_store_that_cannot_be_read_is_said_in_plain_words(
+    visitor: Visitor, reference: str, store: Store
+) -> None:
+    """Neither yes nor no, nor that nothing is out; the reference is in no log."""
+    async with store.begin() as tx:
+        await tx.housekeep("ALTER TABLE notice_dictionary RENAME TO elsewhere")
+    with capture_logs() as logs:
+        asked = await visitor.get("/check", accept_language="en")
+        answer = await visitor.check(reference, accept_language="en")
+    for one in (asked, answer):
+        assert (one.status_code, one.headers["retry-after"]) == (503, "60")
+        assert "We cannot say just now." in one.text
+        assert "We are sending no notices" not in one.text
+    assert "This says nothing about your notice" in answer.text
+    assert reference not in str(logs)
+
+
 async def test_a_genuine_reference_gets_subject_day_and_channel(visitor: Visitor, reference: str) -> None:
     """However it is typed, and with the day as it is where the organisation is."""
     grouped = "-".join(reference[at : at + 4] for at in range(0, 16, 4))

@@ -11,16 +11,16 @@ from urllib.parse import parse_qs
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.acknowledgements import acknowledge
-from notifier.errors import Refused, StoreError
+from notifier.errors import Refused
 from notifier.keys import Keys
 from notifier.links import NOTICES_PATH, read_token
 from notifier.preflight.recipe import own_templates
 from notifier.settings import Settings
 from notifier.store import Store
 from notifier.web.body import bounded
+from notifier.web.health import TROUBLE
 from notifier.web.limits import Limiter
 from notifier.web.notices.pages import NoticePages
 from notifier.web.notices.told import Notices, Told
@@ -32,7 +32,6 @@ _ANSWER_TIME = timedelta(milliseconds=250)
 """A right token and a wrong one take the same time to the eye of whoever watches the line."""
 _NO_REFERENCE = ""
 _TROUBLE_WAIT = 60
-_TROUBLE = (StoreError, SQLAlchemyError, OSError)
 
 
 def add_notice_pages(app: FastAPI, settings: Settings, store: Store, keys: Keys, pages: Pages) -> None:
@@ -68,7 +67,7 @@ class _Door:
         if pressed:
             try:
                 await self._acknowledge(read_token(self._keys, token) or _NO_REFERENCE)
-            except _TROUBLE as error:
+            except TROUBLE as error:
                 # Without its text: a statement's values stand in it.
                 _log.warning("web.acknowledgement_failed", error=type(error).__name__)
                 return self._trouble(request, "trouble")
@@ -79,7 +78,7 @@ class _Door:
     ) -> Response:
         try:
             told = await self._find(token)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             _log.warning("web.notice_unread", error=type(error).__name__)
             return self._trouble(request, "unread")
         answer = self._answer(request, told, pressed=pressed)
