@@ -41,6 +41,7 @@ class NoticePages:
             reference=grouped(told.reference),
             content_dir="rtl" if is_rtl(told.locale) else "ltr",
             sent=calendar.day(told.sent_at) if told.sent_at else "",
+            corrected=calendar.day(told.corrected_at) if told.corrected_at else "",
             moment=calendar.moment(told.acknowledged_at) if told.acknowledged_at else "",
             contact=[(name, told.contact[name]) for name in _CONTACT if told.contact.get(name)],
             pressed=pressed,

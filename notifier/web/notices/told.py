@@ -18,7 +18,7 @@ from sqlalchemy import Row
 
 from notifier import notices
 from notifier.acknowledgements import ACKNOWLEDGED, EXPOSED, TOLD
-from notifier.announcements import from_json
+from notifier.announcements import corrects, from_json
 from notifier.clock import from_instant
 from notifier.errors import NotifierError, StoreError
 from notifier.keys import Keys
@@ -28,18 +28,27 @@ from notifier.rendering.sandbox import all_named
 from notifier.store import Transaction
 from notifier.web.notices.blocks import Block, of_banner, of_letter, of_text
 
-_FIND = (
-    "SELECT t.reference, t.locale, t.sealed, t.digest, y.content AS dictionary, d.channel, d.message_date,"
-    " n.notice, n.facts, n.drill, n.released_at, c.uid, k.wrapped,"
-    f" CASE WHEN {EXPOSED} THEN 1 ELSE 0 END AS exposed,"
-    f" CASE WHEN {ACKNOWLEDGED} THEN 1 ELSE 0 END AS counts,"
-    " (SELECT min(w.at) FROM acknowledgement w WHERE w.member_id = m.id) AS acknowledged_at"
-    " FROM notice t JOIN delivery d ON d.member_id = t.member_id AND d.notice_id = t.id"
-    " JOIN announcement n ON n.id = d.announcement_id JOIN notice_dictionary y ON y.id = t.dictionary_id"
-    " JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id"
-    " LEFT JOIN subject_key k ON k.customer_id = d.customer_id"
-    f" WHERE t.reference = :reference AND {TOLD}"
-)
+
+def _finding(dialect: str) -> str:
+    """Return the query for a notice by its reference, if it can have come before its reader."""
+    corrected = (
+        f"(SELECT min(k.released_at) FROM announcement k WHERE {corrects('k', dialect)} = n.code"
+        " AND k.released_at IS NOT NULL AND k.state <> 'cancelled' AND EXISTS (SELECT 1"
+        " FROM audience_member x WHERE x.audience_id = k.audience_id AND x.customer_id = m.customer_id))"
+    )
+    return (
+        "SELECT t.reference, t.locale, t.sealed, t.digest, y.content AS dictionary, d.channel,"
+        " d.message_date, n.notice, n.facts, n.drill, n.released_at, c.uid, k.wrapped,"
+        f" CASE WHEN {EXPOSED} THEN 1 ELSE 0 END AS exposed,"
+        f" CASE WHEN {ACKNOWLEDGED} THEN 1 ELSE 0 END AS counts,"
+        " (SELECT min(w.at) FROM acknowledgement w WHERE w.member_id = m.id) AS acknowledged_at,"
+        f" {corrected} AS corrected_at"
+        " FROM notice t JOIN delivery d ON d.member_id = t.member_id AND d.notice_id = t.id"
+        " JOIN announcement n ON n.id = d.announcement_id JOIN notice_dictionary y ON y.id = t.dictionary_id"
+        " JOIN audience_member m ON m.id = d.member_id JOIN customer c ON c.id = d.customer_id"
+        " LEFT JOIN subject_key k ON k.customer_id = d.customer_id"
+        f" WHERE t.reference = :reference AND {TOLD}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Told:
     acknowledged_at: datetime | None
     counts: bool
     """Whether what the reader has acknowledged counts."""
+    corrected_at: datetime | None = None
+    """When a correction of it was released, for this reader too."""
     erased: bool = False
     damaged: bool = False
     subject: str = ""
@@ -79,7 +90,7 @@ class Notices:
 
     async def find(self, tx: Transaction, reference: str) -> Told | None:
         """Return the notice with this reference; ``None`` where none can have come before its reader."""
-        row = await tx.row(_FIND, reference=reference)
+        row = await tx.row(_finding(tx.dialect), reference=reference)
         if row is None:
             return None
         facts = from_json(row.facts)
@@ -94,6 +105,7 @@ class Notices:
             "exposed": bool(row.exposed),
             "acknowledged_at": None if row.acknowledged_at is None else from_instant(row.acknowledged_at),
             "counts": bool(row.counts),
+            "corrected_at": None if row.corrected_at is None else from_instant(row.corrected_at),
         }
         if row.wrapped is None:
             return Told(**known, erased=True)
